@@ -1,242 +1,187 @@
 #!/usr/bin/env bash
-# One command that makes this machine able to build and test the project:
+# Makes this machine able to build and test Restamp:
 #
-#   scripts/setup.sh                      # then: . <prefix>/env.sh   (the last line prints the path)
-#   scripts/setup.sh --toolchain debian   # what CI uses: never asks rustup to download anything
+#   scripts/setup.sh                      # then, in each shell:  . ~/.cache/restamp/env.sh
+#   scripts/setup.sh --toolchain debian   # what CI uses: asks package registries only, never rustup
 #
-# What it provides, all in <prefix> (default ~/.cache/restamp) except Debian packages:
-#   * rustc/cargo/clippy/rustfmt able to build for wasm32-unknown-unknown
-#       rustup: the rustup toolchain, with `rustup target add wasm32-unknown-unknown`
-#       debian: Debian's rustc-web packages, plus the wasm32 std built from Debian's rust-web-src
-#   * wasm-bindgen, wasm-bindgen-test-runner and wasm-pack, built from tools/ at the versions in
-#     tools/Cargo.lock
-#   * a browser and its WebDriver (Debian: chromium, chromium-driver)
+# What it provides, in ~/.cache/restamp except Debian packages and tests/package/node_modules:
+#   * rustc, cargo, clippy and rustfmt with the target wasm32-unknown-unknown: rustup's, or
+#     Debian's (scripts/debian-rust.sh)
+#   * wasm-bindgen, wasm-bindgen-test-runner and wasm-pack at the versions in tools/Cargo.lock
+#   * the npm tools in tests/package/package-lock.json: wasm-opt, Vite, TypeScript, playwright-core
+#   * Chromium and chromedriver, where apt can install them
 #
-# Running it again is cheap (well under 2 s) and repairs whatever is missing or out of date.
+# Running it again takes less than 2 s and repairs what is missing or out of date.
 set -Eeuo pipefail
-trap 'printf "setup: error: stopped at line %s\n" "$LINENO" >&2' ERR
+trap 'printf "setup: error: stopped at line %s of scripts/setup.sh\n" "$LINENO" >&2' ERR
 
 usage() {
   sed -n '2,/^set -/p' "$0" | sed -e '/^set /d' -e 's/^# \{0,1\}//'
-  cat <<'EOF'
+  cat <<'TEXT'
 Options:
-  --toolchain auto|rustup|debian   default auto: whatever can already build for wasm32, else rustup, else debian
-  --prefix DIR                     default $RESTAMP_TOOLCHAIN_DIR or ~/.cache/restamp
-  --no-browser                     do not install or look for Chromium
-  --firefox                        also firefox-esr and geckodriver (built from its crate)
-  --webkit                         also WebKitGTK's WebDriver, and Xvfb for it
-EOF
+  --toolchain auto|rustup|debian   default $RESTAMP_TOOLCHAIN or auto: the Rust on PATH if it can
+                                   build for wasm32, else rustup, else debian
+  --cache DIR                      default $RESTAMP_CACHE or ~/.cache/restamp
+  --no-browser                     neither install nor look for Chromium
+TEXT
 }
 
-TARGET=wasm32-unknown-unknown
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-tools_dir=${RESTAMP_TOOLS_DIR:-$here/tools}
-prefix=${RESTAMP_TOOLCHAIN_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/restamp}
-toolchain=auto browser=1 firefox=0 webkit=0
+target=wasm32-unknown-unknown
+node_min=20.19.0 # what Vite needs; the package itself runs on any Node 20
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${RESTAMP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/restamp}
+toolchain=${RESTAMP_TOOLCHAIN:-auto}
+browser=1
 while [ $# -gt 0 ]; do
   case $1 in
     --toolchain) toolchain=${2:?--toolchain needs auto, rustup or debian}; shift ;;
     --toolchain=*) toolchain=${1#*=} ;;
-    --prefix) prefix=${2:?--prefix needs a folder}; shift ;;
-    --prefix=*) prefix=${1#*=} ;;
+    --cache) cache=${2:?--cache needs a folder}; shift ;;
+    --cache=*) cache=${1#*=} ;;
     --no-browser) browser=0 ;;
-    --firefox) firefox=1 ;;
-    --webkit) webkit=1 ;;
     -h | --help) usage; exit 0 ;;
     *) echo "setup: unknown option $1 (see --help)" >&2; exit 2 ;;
   esac
   shift
 done
-case $toolchain in auto | rustup | debian) ;; *) echo "setup: --toolchain takes auto, rustup or debian" >&2; exit 2 ;; esac
 
 say() { printf 'setup: %s\n' "$*"; }
-die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+die() { trap - ERR; printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
-# step TEXT CMD...: runs CMD, its output kept in a log that is shown only if CMD fails
+# step TEXT COMMAND...: runs COMMAND; its output is kept in a log and shown only if it fails.
 step() {
-  local text=$1 t0=$SECONDS; shift
+  local text=$1 start=$SECONDS
+  shift
   say "$text ..."
-  if ! "$@" >"$prefix/step.log" 2>&1 </dev/null 9>&-; then
-    tail -n 40 "$prefix/step.log" >&2
-    die "failed after $((SECONDS - t0)) s: $text (whole log: $prefix/step.log)"
+  if ! "$@" >"$cache/step.log" 2>&1 </dev/null 9>&-; then
+    tail -n 40 "$cache/step.log" >&2
+    die "failed after $((SECONDS - start)) s: $text (whole log: $cache/step.log)"
   fi
-  say "$text: done in $((SECONDS - t0)) s"
+  say "$text: done in $((SECONDS - start)) s"
 }
-
-mkdir -p "$prefix" || die "cannot write to $prefix (choose another folder with --prefix)"
-prefix=$(cd "$prefix" && pwd)
-case $prefix in *[[:space:]]*) die "the path $prefix has a space in it: choose another folder with --prefix" ;; esac
-if have flock; then
-  exec 9>"$prefix/.lock"
-  flock -n 9 || { say "another setup is running on $prefix, waiting for it"; flock 9; }
-fi
-trap 'rm -rf "$prefix/tmp"' EXIT
-# An earlier env.sh on PATH must not decide what "already works" means.
-PATH=$(printf %s "$PATH" | tr ':' '\n' | grep -vxF -e "$prefix/rust/bin" -e "$prefix/bin" | paste -sd: -)
-export PATH
-
-# ---- Debian packages -------------------------------------------------------------------------
-installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
-apt_install() { # apt_install PACKAGE...: installs those that are missing
-  local p missing=()
-  for p; do installed "$p" || missing+=("$p"); done
+# apt_install PACKAGE...: installs those that are missing.
+apt_install() {
+  local package missing=() sudo=()
+  for package; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
   [ ${#missing[@]} -gt 0 ] || return 0
-  local sudo=()
   if [ "$(id -u)" != 0 ]; then
-    have sudo || die "needs these Debian packages; as root, run: apt-get install --no-install-recommends ${missing[*]}"
+    have sudo || die "needs Debian packages; as root, run: apt-get install --no-install-recommends ${missing[*]}"
     sudo=(sudo)
   fi
   export DEBIAN_FRONTEND=noninteractive
   step "apt-get update" "${sudo[@]}" apt-get -o Acquire::Retries=3 update
-  for p in "${missing[@]}"; do
-    apt-cache show "$p" >/dev/null 2>&1 ||
-      die "this system's apt has no package $p (the debian toolchain needs Debian 12; elsewhere install rustup)"
+  for package in "${missing[@]}"; do
+    apt-cache show "$package" >/dev/null 2>&1 ||
+      die "apt has no package $package here: Debian's Rust needs Debian 12; elsewhere install rustup (https://rustup.rs)"
   done
-  step "apt-get install ${missing[*]}" "${sudo[@]}" apt-get -o Acquire::Retries=3 install -y --no-remove --no-install-recommends "${missing[@]}"
+  step "apt-get install ${missing[*]}" \
+    "${sudo[@]}" apt-get -o Acquire::Retries=3 install -y --no-remove --no-install-recommends "${missing[@]}"
 }
+# has_wasm_std RUSTC
+has_wasm_std() { compgen -G "$("$1" --print target-libdir --target "$target" 2>/dev/null)/libstd-*.rlib" >/dev/null; }
 
-# ---- which Rust ------------------------------------------------------------------------------
-# true if the rustc that runs as $1 has a std for wasm32
-has_wasm_std() { ls "$("$1" --print target-libdir --target $TARGET 2>/dev/null)"/libstd-*.rlib >/dev/null 2>&1; }
+case $toolchain in
+  auto | rustup | debian) ;;
+  *) die "the toolchain is auto, rustup or debian, not '$toolchain' (--toolchain, RESTAMP_TOOLCHAIN)" ;;
+esac
+mkdir -p "$cache" || die "cannot write to $cache: choose another folder with --cache"
+cache=$(cd "$cache" && pwd)
+case $cache in *[[:space:]]*) die "the path $cache has a space in it: choose another folder with --cache" ;; esac
+if have flock; then
+  exec 9>"$cache/.lock"
+  flock -n 9 || { say "another setup is at work on $cache, waiting for it"; flock 9; }
+fi
+trap 'rm -rf "$cache/tmp"' EXIT
+# An earlier env.sh on PATH must not decide what already works.
+PATH=$(printf %s "$PATH" | tr ':' '\n' | grep -vxF -e "$cache/rust/bin" -e "$cache/bin" | paste -sd: -)
+export PATH
+
+# ---- Node ----------------------------------------------------------------------------------------
+have node || die "no Node.js on PATH: install version $node_min or newer (https://nodejs.org) and run this again"
+node_version=$(node --version)
+[ "$(printf '%s\n' "v$node_min" "$node_version" | sort -V | head -n 1)" = "v$node_min" ] ||
+  die "Node.js $node_version is too old: install version $node_min or newer (https://nodejs.org) and run this again"
+have npm || die "no npm on PATH: install the npm that belongs to Node.js $node_version and run this again"
+
+# ---- Rust ----------------------------------------------------------------------------------------
 wanted=$toolchain
 if [ "$toolchain" = auto ]; then
   if have cargo && have rustc && has_wasm_std rustc; then toolchain=path
-  elif [ -e "$prefix/rust/stamp" ]; then toolchain=debian
+  elif [ -e "$cache/rust/stamp" ]; then toolchain=debian
   elif have rustup; then toolchain=rustup
   elif have apt-get; then toolchain=debian
-  else die "found neither Rust with the $TARGET target, nor rustup (https://rustup.rs), nor apt-get"
+  else die "no Rust that builds for $target: install rustup (https://rustup.rs) and run this again"
   fi
 fi
 if [ "$toolchain" = rustup ]; then
-  have rustup || die "--toolchain rustup, but there is no rustup on PATH"
+  have rustup || die "--toolchain rustup, but rustup is not on PATH: install it (https://rustup.rs)"
   if ! has_wasm_std rustc; then
-    say "rustup target add $TARGET ..."
-    limited() { if have timeout; then timeout 300 "$@"; else "$@"; fi; }
-    if ! limited rustup target add $TARGET </dev/null 9>&-; then
-      if [ "$wanted" != auto ] || ! have apt-get; then die "rustup could not add $TARGET (see above)"; fi
-      say "rustup could not add $TARGET: using Debian's Rust instead"
+    # Where the network is closed this would hang for ever.
+    limit=(); if have timeout; then limit=(timeout 300); fi
+    say "rustup target add $target ..."
+    if ! "${limit[@]}" rustup target add "$target" </dev/null 9>&-; then
+      if [ "$wanted" != auto ] || ! have apt-get; then die "rustup could not add $target (see above)"; fi
+      say "rustup could not add $target: using Debian's Rust"
       toolchain=debian
     fi
   fi
 fi
-
-packages=()
-if have apt-get; then
-  if [ "$toolchain" = debian ]; then
-    packages+=(rustc-web cargo-web rust-web-src rust-web-clippy rustfmt-web gcc libc6-dev)
-    # rustc links wasm with LLVM's lld; 22 is the LLVM that this rustc is built with
-    lld=; for v in 22 21 20 19; do if [ -x /usr/bin/wasm-ld-$v ]; then lld=$v; break; fi; done
-    if [ -z "$lld" ]; then lld=22; packages+=(lld-22); fi
-  fi
-  if ! have cc && [ "$toolchain" != debian ]; then packages+=(gcc libc6-dev); fi
-  have node || packages+=(nodejs npm)
-  if [ $browser = 1 ]; then packages+=(chromium chromium-driver); fi
-  if [ $firefox = 1 ]; then packages+=(firefox-esr); fi
-  if [ $webkit = 1 ]; then packages+=(webkit2gtk-driver xvfb xauth); fi
-  if [ ${#packages[@]} -gt 0 ]; then apt_install "${packages[@]}"; fi
-elif [ "$toolchain" = debian ]; then
-  die "--toolchain debian, but there is no apt-get here"
-else
-  have cc || die "no C compiler (cc) on PATH"
-  have node || die "no Node.js (node) on PATH"
-  if [ $browser = 1 ] && ! have chromedriver; then
-    say "note: no chromedriver on PATH; wasm-pack will download the one for current Chrome"
-  fi
-fi
-
-# ---- Debian's Rust: a sysroot of our own with the wasm32 std in it ------------------------------
-# <prefix>/rust is laid out like a rustup toolchain. rustc and rustdoc are two-line scripts that
-# add --sysroot; clippy-driver reads SYSROOT. /usr is left as Debian's packages made it.
-build_std() { # build_std SOURCES COMMIT-HASH: leaves the rlibs in <prefix>/tmp/lib
-  local tmp=$prefix/tmp src=$1 hash=$2
-  rm -rf "$tmp"; mkdir -p "$tmp/src" "$tmp/lib" "$tmp/cargo-home" || return 1
-  printf '%s\n' '[package]' 'name = "std-probe"' 'version = "0.0.0"' 'edition = "2021"' '[workspace]' \
-    '[profile.release]' 'debug = false' >"$tmp/Cargo.toml"
-  echo '#![no_std]' >"$tmp/src/lib.rs"
-  # The sources' own vendored crates, so no registry is asked. Without bitcode, lto = true would
-  # fail ("Can't find section .llvmbc"); /rustc/HASH is what official builds show in panic messages.
-  ( cd "$tmp" && env -u CARGO_BUILD_TARGET -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WORKSPACE_WRAPPER \
-      CARGO_HOME="$tmp/cargo-home" RUSTC=/usr/bin/rustc RUSTC_WRAPPER='' RUSTC_BOOTSTRAP=1 \
-      RUSTFLAGS="-Cembed-bitcode=yes --remap-path-prefix=$src=/rustc/$hash" \
-      /usr/bin/cargo build --offline --release --target $TARGET --target-dir "$tmp/target" \
-        --config 'source.crates-io.replace-with = "vendored"' \
-        --config "source.vendored.directory = \"$src/library/vendor\"" \
-        -Zbuild-std=std,panic_abort,panic_unwind,test,proc_macro ) || return 1
-  find "$tmp/target/$TARGET/release/deps" -name '*.rlib' ! -name 'libstd_probe-*' -exec cp {} "$tmp/lib/" \; || return 1
-  ls "$tmp"/lib/libcore-*.rlib "$tmp"/lib/libstd-*.rlib "$tmp"/lib/libtest-*.rlib
-}
-make_sysroot() {
-  local new=$prefix/rust.new host=$1 linker=$2 t
-  rm -rf "$new"; mkdir -p "$new/bin" "$new/lib/rustlib/$TARGET" "$new/lib/rustlib/$host/bin"
-  mv "$prefix/tmp/lib" "$new/lib/rustlib/$TARGET/lib"
-  ln -s "/usr/lib/rustlib/$host/lib" "$new/lib/rustlib/$host/lib"
-  ln -s /usr/lib/rustlib/src "$new/lib/rustlib/src"
-  ln -s "$linker" "$new/lib/rustlib/$host/bin/rust-lld" # where rustc looks for it first
-  for t in rustc rustdoc; do
-    printf '#!/bin/sh\nexec /usr/bin/%s --sysroot %s "$@"\n' $t "$prefix/rust" >"$new/bin/$t"
-  done
-  for t in cargo-clippy clippy-driver; do
-    printf '#!/bin/sh\nSYSROOT=%s exec /usr/bin/%s "$@"\n' "$prefix/rust" $t >"$new/bin/$t"
-  done
-  for t in cargo cargo-fmt rustfmt; do ln -s /usr/bin/$t "$new/bin/$t"; done
-  chmod +x "$new/bin/rustc" "$new/bin/rustdoc" "$new/bin/cargo-clippy" "$new/bin/clippy-driver" # not the links: those are /usr's
-  rm -rf "$prefix/rust"; mv "$new" "$prefix/rust"
-}
 if [ "$toolchain" = debian ]; then
-  linker=/usr/bin/wasm-ld-$lld
-  verbose=$(/usr/bin/rustc -vV)
-  host=$(sed -n 's/^host: //p' <<<"$verbose"); release=$(sed -n 's/^release: //p' <<<"$verbose"); hash=$(sed -n 's/^commit-hash: //p' <<<"$verbose")
-  key="v1 $linker $(dpkg-query -W -f='${Package}=${Version} ' rustc-web rust-web-src)"
-  if [ "$(cat "$prefix/rust/stamp" 2>/dev/null)" != "$key" ]; then
-    src=$(readlink -f /usr/lib/rustlib/src/rust)
-    [ -d "$src/library/vendor" ] || die "no std sources in $src (package rust-web-src)"
-    step "building the $TARGET std of Rust $release (about a minute)" build_std "$src" "$hash"
-    make_sysroot "$host" "$linker"
-    has_wasm_std "$prefix/rust/bin/rustc" || die "the new sysroot in $prefix/rust does not work"
-    echo "$key" >"$prefix/rust/stamp"
-  fi
+  have apt-get || die "--toolchain debian, but there is no apt-get here: install rustup (https://rustup.rs)"
+  # shellcheck source=scripts/debian-rust.sh
+  . "$root/scripts/debian-rust.sh"
+  debian_rust
 else
-  rm -rf "$prefix/rust"
+  rm -rf "$cache/rust"
+  have cc || { have apt-get && apt_install gcc libc6-dev; } || die "no C compiler (cc) on PATH: install one and run this again"
 fi
 
-# ---- env.sh ----------------------------------------------------------------------------------
-# $CARGO_HOME/bin goes last when it is not on PATH: cargo would otherwise search it first, and
-# take rustup's cargo-clippy from there.
-mkdir -p "$prefix/bin"
-cat >"$prefix/env.sh.new" <<EOF
-case ":\$PATH:" in *":$prefix/bin:"*) ;; *) PATH="$prefix/rust/bin:$prefix/bin:\$PATH" ;; esac
+# env.sh. $CARGO_HOME/bin goes last when it is not on PATH: cargo would otherwise search it first
+# and take rustup's cargo-clippy from there.
+mkdir -p "$cache/bin"
+cat >"$cache/env.sh.new" <<SH
+case ":\$PATH:" in *":$cache/bin:"*) ;; *) PATH="$cache/rust/bin:$cache/bin:\$PATH" ;; esac
 case ":\$PATH:" in *":\${CARGO_HOME:-\$HOME/.cargo}/bin:"*) ;; *) PATH="\$PATH:\${CARGO_HOME:-\$HOME/.cargo}/bin" ;; esac
 export PATH
-EOF
-mv "$prefix/env.sh.new" "$prefix/env.sh"
-. "$prefix/env.sh"
+SH
+mv "$cache/env.sh.new" "$cache/env.sh"
+# shellcheck source=/dev/null
+. "$cache/env.sh"
 
-# ---- wasm-bindgen, its test runner, wasm-pack ---------------------------------------------------
-locked() { awk -v n="$2" '$0 == "name = \"" n "\"" { getline; gsub(/version = |"/, ""); print; exit }' "$1"; }
-[ -f "$tools_dir/Cargo.lock" ] || die "no $tools_dir/Cargo.lock"
-bindgen=$(locked "$tools_dir/Cargo.lock" wasm-bindgen-cli)
-if [ -f "$here/Cargo.lock" ]; then
-  used=$(locked "$here/Cargo.lock" wasm-bindgen)
-  [ -z "$used" ] || [ "$used" = "$bindgen" ] ||
-    die "Cargo.lock has wasm-bindgen $used but tools/Cargo.lock has wasm-bindgen-cli $bindgen: they must be the same version (change tools/Cargo.toml, or the project's pin, then cargo update there)"
-fi
-key=$(cat "$tools_dir/Cargo.toml" "$tools_dir/Cargo.lock" "$tools_dir"/src/bin/*.rs | cksum)
-if [ "$(cat "$prefix/bin/stamp" 2>/dev/null)" != "$key" ] || ! [ -x "$prefix/bin/wasm-pack" ]; then
-  rm -f "$prefix/bin/stamp"
-  step "building wasm-bindgen $bindgen and wasm-pack $(locked "$tools_dir/Cargo.lock" wasm-pack) (a few minutes)" \
+# ---- wasm-bindgen, its test runner, wasm-pack ------------------------------------------------------
+# locked FILE CRATE: the crate's version in a Cargo.lock
+locked() { awk -v crate="name = \"$2\"" '$0 == crate { getline; gsub(/version = |"/, ""); print; exit }' "$1"; }
+bindgen=$(locked "$root/tools/Cargo.lock" wasm-bindgen-cli)
+used=$(locked "$root/Cargo.lock" wasm-bindgen)
+[ "$used" = "$bindgen" ] ||
+  die "Cargo.lock has wasm-bindgen $used but tools/Cargo.lock has wasm-bindgen-cli $bindgen: pin the same version in Cargo.toml and tools/Cargo.toml"
+key=$(cat "$root"/tools/Cargo.{toml,lock} "$root"/tools/src/bin/*.rs | cksum)
+if [ "$(cat "$cache/bin/stamp" 2>/dev/null)" != "$key" ] || ! [ -x "$cache/bin/wasm-pack" ]; then
+  rm -f "$cache/bin/stamp"
+  step "building wasm-bindgen $bindgen and wasm-pack $(locked "$root/tools/Cargo.lock" wasm-pack) (a few minutes)" \
     env -u CARGO_BUILD_TARGET -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS \
-    cargo install --path "$tools_dir" --locked --force --no-track --root "$prefix" --target-dir "$prefix/tmp/tools"
-  rm -rf "$prefix/tmp"
-  echo "$key" >"$prefix/bin/stamp"
-fi
-if [ $firefox = 1 ] && ! have geckodriver; then
-  step "building geckodriver (a few minutes)" env -u CARGO_BUILD_TARGET -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS \
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-    cargo install geckodriver@0.37.1 --force --no-track --root "$prefix" --target-dir "$prefix/tmp/gecko"
-  rm -rf "$prefix/tmp"
+    cargo install --path "$root/tools" --locked --force --no-track --root "$cache" --target-dir "$cache/tmp/tools"
+  echo "$key" >"$cache/bin/stamp"
 fi
 
-# ---- what there is now -------------------------------------------------------------------------
-say "$(rustc --version) from $(command -v rustc); wasm-bindgen $bindgen; $toolchain toolchain"
-[ $browser = 0 ] || ! have chromedriver || say "$(chromedriver --version | cut -d' ' -f1,2), $(command -v chromium google-chrome google-chrome-stable 2>/dev/null | head -1 || true)"
-say "ready in $SECONDS s. In each shell:  . $prefix/env.sh"
+# ---- npm tools -------------------------------------------------------------------------------------
+npm_dir=$root/tests/package
+key="$(cat "$npm_dir"/package.json "$npm_dir"/package-lock.json | cksum) node ${node_version%%.*}"
+if [ "$(cat "$npm_dir/node_modules/.restamp-stamp" 2>/dev/null)" != "$key" ]; then
+  step "npm ci in tests/package" npm ci --prefix "$npm_dir" --no-audit --no-fund --no-update-notifier
+  echo "$key" >"$npm_dir/node_modules/.restamp-stamp"
+fi
+
+# ---- browser ---------------------------------------------------------------------------------------
+browser_path() { command -v chromium chromium-browser google-chrome google-chrome-stable 2>/dev/null | head -n 1; }
+if [ $browser = 1 ]; then
+  if { ! have chromedriver || [ -z "$(browser_path)" ]; } && have apt-get; then apt_install chromium chromium-driver; fi
+  [ -n "$(browser_path)" ] || die "no Chrome or Chromium on PATH: install one, or use --no-browser"
+  have chromedriver || die "no chromedriver on PATH: install the one for $(browser_path), or use --no-browser"
+  say "$(chromedriver --version | cut -d' ' -f1,2), $(browser_path)"
+fi
+
+say "$(rustc --version | cut -d' ' -f1,2) ($toolchain) at $(command -v rustc); wasm-bindgen $bindgen; Node.js $node_version"
+say "ready in $SECONDS s. In each shell:  . $cache/env.sh"

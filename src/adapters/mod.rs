@@ -1,0 +1,78 @@
+//! Dialects of backends: calls into requests, answers into meanings. Pure: text in, meaning out.
+//!
+//! Only an adapter looks at a status, a header or a body. It knows nothing of storage, time,
+//! other adapters or the browser, and holds no state but its configuration. Whatever an answer
+//! does not prove to have left the document alone is in doubt.
+
+pub mod frappe;
+mod guarantees;
+mod markup;
+mod meaning;
+pub mod options;
+pub mod rest;
+pub mod verdict;
+mod wire;
+
+pub use crate::core::call::FindOutcome;
+pub use guarantees::{CompareAndSet, Guarantees, TokenSupport};
+pub use meaning::{CallKind, Meaning, SaveKind};
+
+use crate::core::call::{Call, LoadOutcome, SaveOutcome};
+
+/// A request to send, without origin and credentials: those are the caller's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// `GET`, `POST` or `PUT`.
+    pub method: &'static str,
+    /// Percent-encoded, begins with a slash, query included.
+    pub path: String,
+    /// Headers that the dialect needs.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, if there is one.
+    pub body: Option<Vec<u8>>,
+}
+
+/// An answer as it came, or status 0 for none (lost, timed out, aborted, opaque).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpResponse<'a> {
+    /// HTTP status, 0 if no answer came.
+    pub status: u16,
+    /// Headers that could be read, names in lower case. Across origins most cannot.
+    pub headers: &'a [(String, String)],
+    /// The body's bytes.
+    pub body: &'a [u8],
+}
+
+/// One dialect.
+pub trait Adapter {
+    /// The request that makes `call`.
+    fn request(&self, call: &Call) -> HttpRequest;
+    /// What the answer to a save means.
+    fn classify_save(&self, kind: SaveKind, response: &HttpResponse<'_>) -> SaveOutcome;
+    /// What the answer to a load means.
+    fn classify_load(&self, response: &HttpResponse<'_>) -> LoadOutcome;
+    /// What the answer to a search for the document whose `field` holds `value` means. With an
+    /// empty `field` (not known any more) it is not checked that the server really searched.
+    fn classify_find(&self, field: &str, value: &str, response: &HttpResponse<'_>) -> FindOutcome;
+    /// What this backend, so configured, truly offers.
+    fn guarantees(&self) -> Guarantees;
+}
+
+/// What `response` means in the dialect named `adapter` (`"frappe"`, `"rest"`), configured as it
+/// is by default. `None` if there is no such dialect here.
+#[must_use]
+pub fn classify(adapter: &str, kind: CallKind, response: &HttpResponse<'_>) -> Option<Meaning> {
+    match adapter {
+        "frappe" => Some(meaning_of(&frappe::Frappe::default(), kind, response)),
+        "rest" => Some(meaning_of(&rest::Rest::default(), kind, response)),
+        _ => None,
+    }
+}
+
+fn meaning_of(adapter: &dyn Adapter, kind: CallKind, response: &HttpResponse<'_>) -> Meaning {
+    match kind {
+        CallKind::Load => Meaning::Load(adapter.classify_load(response)),
+        CallKind::Find => Meaning::Find(adapter.classify_find("", "", response)),
+        CallKind::Save(kind) => Meaning::Save(adapter.classify_save(kind, response)),
+    }
+}

@@ -1,0 +1,376 @@
+//! One draft: a base with its stamp, the edits since, and where its save stands.
+//!
+//! The methods stand in the order of the way of one save: edit, save, answer, reload, merge,
+//! retry, committed. Each takes the [`Turn`] it acts in and adds effects to it, in order.
+
+use super::call::Rejection;
+use super::change::{Changes, EditError};
+use super::conflict::{Conflict, Reason};
+use super::diff::difference;
+use super::document::{Document, DocumentError};
+use super::event::{
+    CallId, DraftId, Effect, Misuse, NotOpened, Outcome, Queued, Step, Take, Told, Waiter,
+};
+use super::journal::{self, Edit, Restored, Unanswered};
+use super::json;
+use super::merge::{self, ended, leftover_of, Doubt, Ending, Merge, Notice, State};
+use super::op::Op;
+use super::policy::{CompareAndSet, Policy, TokenSupport, EDITS_MAX, ROUNDS_WAITED_MAX};
+use super::random::Random;
+use super::render::{render, Audience};
+use super::retry::Retry;
+use super::stamp::{Revision, Stamp};
+use super::time::Millis;
+
+mod answer;
+mod edit;
+mod reload;
+mod save;
+mod settle;
+
+/// What one event brings along, and the effects that it leads to.
+pub(super) struct Turn<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) now: Millis,
+    pub(super) random: Random,
+    pub(super) next_call: &'a mut u32,
+    /// Saves that may still be started.
+    pub(super) slots: usize,
+    pub(super) out: Vec<Effect>,
+}
+
+/// Where a draft's save stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing is under way.
+    Idle,
+    /// A call is in flight.
+    Calling(CallId),
+    /// The next step is due at this moment.
+    Waiting(Millis),
+    /// All call slots are taken.
+    InLine,
+    /// Nothing happens until somebody signs in or asks again.
+    SignedOut,
+}
+
+/// A save that was sent.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    revision: Revision,
+    token: String,
+    body: Vec<u8>,
+    changed: Vec<String>,
+    submit: bool,
+    fate: Fate,
+    /// A try of this save may be on its way still: nothing but a look proves it is not stored.
+    doubted: bool,
+}
+
+/// What is known about a save that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    InFlight,
+    InDoubt,
+    /// Stored with this stamp (if the answer told it); the copy to build on is being loaded.
+    Stored(Option<Stamp>),
+}
+
+/// One draft.
+#[derive(Debug)]
+pub struct Draft {
+    pub(super) number: DraftId,
+    pub(super) id: String,
+    key: Option<String>,
+    pub(super) opened: bool,
+    base: Document,
+    stamp: Option<Stamp>,
+    edits: Vec<Edit>,
+    changes: Changes,
+    revision: Revision,
+    wanted: Revision,
+    saved: Revision,
+    submit: Option<SubmitWish>,
+    submitted: bool,
+    conflicts: Vec<Conflict>,
+    ending: Option<Ending>,
+    waiters: Vec<(Waiter, Revision, bool)>,
+    pub(super) phase: Phase,
+    sent: Option<Sent>,
+    /// The newest copy is known to be the base (only asked for where nobody compares stamps).
+    compared: bool,
+    journaled: bool,
+    tries: u32,
+    rounds: u32,
+    started: Millis,
+    previous_ms: Option<u64>,
+    background: bool,
+    report: Report,
+    version: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SubmitWish {
+    expected_total: Option<String>,
+}
+
+/// What happened since somebody asked for a save.
+#[derive(Debug, Clone, Default)]
+struct Report {
+    attempts: u32,
+    incoming: Vec<String>,
+    reapplied: Vec<String>,
+    echoed: bool,
+}
+
+impl Draft {
+    fn blank(number: DraftId, id: String, policy: &Policy) -> Draft {
+        Draft {
+            number,
+            id,
+            key: None,
+            opened: false,
+            base: Document::default(),
+            stamp: None,
+            edits: Vec::new(),
+            changes: Changes::none(&policy.profile),
+            revision: Revision(0),
+            wanted: Revision(0),
+            saved: Revision(0),
+            submit: None,
+            submitted: false,
+            conflicts: Vec::new(),
+            ending: None,
+            waiters: Vec::new(),
+            phase: Phase::Idle,
+            sent: None,
+            compared: false,
+            journaled: false,
+            tries: 0,
+            rounds: 0,
+            started: Millis(0),
+            previous_ms: None,
+            background: false,
+            report: Report::default(),
+            version: 0,
+        }
+    }
+
+    /// A draft of the server's document `key`, which is loaded first.
+    pub(super) fn open(number: DraftId, key: String, turn: &mut Turn<'_>) -> Draft {
+        let mut draft = Draft::blank(number, turn.random.name(), turn.policy);
+        draft.key = Some(key);
+        draft.started = turn.now;
+        draft.load(turn);
+        draft
+    }
+
+    /// A new document; its token is made and journalled at once.
+    pub(super) fn create(
+        number: DraftId,
+        text: Vec<u8>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Draft, Misuse> {
+        let mut draft = Draft::blank(number, turn.random.name(), turn.policy);
+        let text = edit::name_rows(text, turn).map_err(Misuse::Document)?;
+        draft.base = Document::parse(text, &turn.policy.profile).map_err(Misuse::Document)?;
+        draft.revision = Revision(1);
+        draft.opened = true;
+        draft.journal_state(turn);
+        turn.out.push(Effect::Opened(number));
+        Ok(draft)
+    }
+
+    /// A draft as the journal holds it; what was sent and not answered is in doubt.
+    pub(super) fn restore(
+        number: DraftId,
+        restored: Restored,
+        policy: &Policy,
+    ) -> Result<Draft, DocumentError> {
+        let mut draft = Draft::blank(number, restored.id, policy);
+        draft.base = Document::parse(restored.base, &policy.profile)?;
+        draft.key = restored.key;
+        draft.stamp = restored.stamp;
+        draft.opened = true;
+        draft.journaled = true;
+        draft.conflicts = restored.conflicts;
+        draft.ending = restored.ending.as_deref().and_then(Ending::read);
+        draft.revision = Revision(u32::from(draft.key.is_none()));
+        if let Some(sent) = restored.unanswered {
+            let (before, after): (Vec<Edit>, Vec<Edit>) =
+                restored.edits.into_iter().partition(|edit| edit.revision <= sent.revision);
+            draft.replay(before, policy);
+            draft.revision = sent.revision;
+            let (body, changed) = draft.body(&sent.token, sent.submit, policy);
+            let Unanswered { revision, token, submit } = sent;
+            let fate = Fate::InDoubt;
+            draft.sent = Some(Sent { revision, token, body, changed, submit, fate, doubted: true });
+            draft.wanted = revision;
+            draft.submit = submit.then_some(SubmitWish { expected_total: None });
+            draft.background = true;
+            draft.replay(after, policy);
+        } else {
+            draft.replay(restored.edits, policy);
+        }
+        Ok(draft)
+    }
+
+    fn replay(&mut self, edits: Vec<Edit>, policy: &Policy) {
+        for edit in edits {
+            // An edit was accepted before it was journalled, so it is accepted again.
+            let _ = self.changes.apply(&edit.op, &self.base, &policy.profile);
+            self.revision = self.revision.max(edit.revision);
+            self.edits.push(edit);
+        }
+    }
+
+    /* ---------------------------------------------------------------- what the page sees */
+
+    /// The document's key: the server's, or until it gave one, the draft's own name.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.key.as_deref().unwrap_or(&self.id)
+    }
+
+    /// The stamp of the base; `None` for a document that the server does not have yet.
+    #[must_use]
+    pub fn stamp(&self) -> Option<&Stamp> {
+        self.stamp.as_ref()
+    }
+
+    /// Counts up whenever the document, its status or its conflicts change.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The document as the cashier sees it, as JSON text.
+    #[must_use]
+    pub fn text(&self, policy: &Policy) -> Vec<u8> {
+        render(&self.base, &self.changes, &policy.profile, Audience::Page)
+    }
+
+    /// The value at a path, as JSON; `None` if there is none.
+    #[must_use]
+    pub fn get(&self, path: &str, policy: &Policy) -> Option<Vec<u8>> {
+        use super::path::Path;
+        match Path::parse(path)? {
+            Path::Field(name) if policy.profile.table(name).is_none() => {
+                self.changes.field(&self.base, name).map(|value| value.into_owned())
+            }
+            Path::Cell { table, row, field } => {
+                let number = policy.profile.table(table)?;
+                let value = self.changes.cell(&self.base, number, row, field);
+                value.map(|value| value.into_owned())
+            }
+            Path::Field(_) | Path::Row { .. } => {
+                let document = Document::parse(self.text(policy), &policy.profile).ok()?;
+                match Path::parse(path)? {
+                    Path::Row { table, row } => {
+                        let number = policy.profile.table(table)?;
+                        let row = document.row(number, row)?;
+                        Some(row.span.of(document.text()).to_vec())
+                    }
+                    Path::Field(name) => document.field(name).map(<[u8]>::to_vec),
+                    Path::Cell { .. } => None,
+                }
+            }
+        }
+    }
+
+    /// Open questions.
+    #[must_use]
+    pub fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    /// Where it stands, in the contract's words.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        if self.ending.is_some() || self.submitted {
+            return "closed";
+        }
+        if !self.conflicts.is_empty() {
+            return "conflict";
+        }
+        match self.phase {
+            Phase::Calling(_) | Phase::InLine => "saving",
+            Phase::Waiting(_) => "waiting",
+            Phase::SignedOut => "parked",
+            Phase::Idle if self.is_dirty() => "dirty",
+            Phase::Idle => "clean",
+        }
+    }
+
+    /// Whether something of it is not on the server.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        !self.changes.is_empty() || self.key.is_none() || self.sent.is_some()
+    }
+
+    /// When the next step is due, if one waits for time to pass.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Millis> {
+        match self.phase {
+            Phase::Waiting(until) => Some(until),
+            Phase::Idle | Phase::Calling(_) | Phase::InLine | Phase::SignedOut => None,
+        }
+    }
+
+    /// How the document ended elsewhere, if it did.
+    #[must_use]
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /* ---------------------------------------------------------------- shared by the steps */
+
+    fn changed(&mut self, turn: &mut Turn<'_>) {
+        self.version = self.version.wrapping_add(1);
+        turn.out.push(Effect::Changed(self.number));
+    }
+
+    fn log(&self, step: Step, turn: &mut Turn<'_>) {
+        turn.out.push(Effect::Log { draft: self.number, step });
+    }
+
+    fn tell(&self, notice: Told, turn: &mut Turn<'_>) {
+        turn.out.push(Effect::Notice { draft: self.number, notice });
+    }
+
+    fn journal_state(&mut self, turn: &mut Turn<'_>) {
+        self.journaled = true;
+        turn.out.push(Effect::Journal(journal::state(&self.state())));
+    }
+
+    /// The draft's entry in a journal without history; `None` if nothing of it is unsaved.
+    #[must_use]
+    pub fn journal(&self) -> Option<Vec<u8>> {
+        self.journaled.then(|| journal::state(&self.state()))
+    }
+
+    fn state(&self) -> Restored {
+        let unanswered = self.sent.as_ref().map(|sent| Unanswered {
+            revision: sent.revision,
+            token: sent.token.clone(),
+            submit: sent.submit,
+        });
+        Restored {
+            id: self.id.clone(),
+            key: self.key.clone(),
+            stamp: self.stamp.clone(),
+            base: self.base.text().to_vec(),
+            edits: self.edits.clone(),
+            conflicts: self.conflicts.clone(),
+            ending: self.ending.as_ref().map(Ending::to_json),
+            unanswered,
+        }
+    }
+
+    fn journal_settled(&mut self, turn: &mut Turn<'_>) {
+        if self.journaled {
+            self.journaled = false;
+            turn.out.push(Effect::Journal(journal::settled(&self.id)));
+        }
+    }
+}

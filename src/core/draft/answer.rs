@@ -1,0 +1,281 @@
+//! Answers to saves, loads and searches.
+
+use super::*;
+use crate::core::call::{FindOutcome, LoadOutcome, Loaded, RejectionCode, SaveOutcome};
+
+impl Draft {
+    /// Takes the answer to a save. A late answer to another call changes nothing.
+    ///
+    /// A lost answer is not a failure: the save may have been applied, so the document is loaded
+    /// before anything is sent again.
+    pub(in crate::core) fn on_save_answer(&mut self, outcome: SaveOutcome, turn: &mut Turn<'_>) {
+        self.phase = Phase::Idle;
+        match outcome {
+            SaveOutcome::Saved { key, stamp, document } => {
+                self.on_saved(key, stamp, document, turn);
+            }
+            SaveOutcome::Stale { current, document } => {
+                self.log(Step::Stale, turn);
+                self.rounds += 1;
+                self.forget_unless_doubted();
+                match (current, document) {
+                    (Some(stamp), Some(document)) => {
+                        let key = self.key.clone();
+                        self.on_loaded(Loaded { key, stamp: Some(stamp), document }, turn);
+                    }
+                    _ => self.look_or_load(turn),
+                }
+            }
+            SaveOutcome::Exists { key } => self.on_exists(key, turn),
+            SaveOutcome::Gone if self.key.is_none() => self.on_rejected(
+                Rejection::invalid("The server has no place for new documents here."),
+                turn,
+            ),
+            SaveOutcome::Gone => self.end(State::Deleted, None, turn),
+            SaveOutcome::Closed(_) => {
+                self.rounds += 1;
+                self.forget_unless_doubted();
+                self.look_or_load(turn);
+            }
+            SaveOutcome::Unavailable { retry_after } => {
+                self.forget_unless_doubted();
+                self.retry_later(retry_after, Queued::Busy, turn);
+            }
+            SaveOutcome::InDoubt => {
+                self.log(Step::InDoubt, turn);
+                if let Some(sent) = &mut self.sent {
+                    sent.fate = Fate::InDoubt;
+                    sent.doubted = true;
+                }
+                let asks_by_sending =
+                    self.key.is_none() && turn.policy.token == TokenSupport::Native;
+                if asks_by_sending {
+                    self.retry_later(None, Queued::Offline, turn);
+                } else {
+                    self.look(turn);
+                }
+            }
+            SaveOutcome::Unauthenticated { .. } => {
+                self.forget_unless_doubted();
+                self.sign_out(turn);
+            }
+            SaveOutcome::Rejected(rejection) => self.on_rejected(rejection, turn),
+        }
+    }
+
+    /// A save that certainly was not applied is forgotten, but not while an earlier try of the
+    /// same save may still be on its way.
+    fn forget_unless_doubted(&mut self) {
+        match &mut self.sent {
+            Some(sent) if sent.doubted => sent.fate = Fate::InDoubt,
+            Some(_) | None => self.sent = None,
+        }
+    }
+
+    fn look_or_load(&mut self, turn: &mut Turn<'_>) {
+        if self.sent.is_some() {
+            self.look(turn);
+        } else {
+            self.load(turn);
+        }
+    }
+
+    fn on_saved(
+        &mut self,
+        key: Option<String>,
+        stamp: Option<Stamp>,
+        document: Option<Vec<u8>>,
+        turn: &mut Turn<'_>,
+    ) {
+        if self.key.is_none() {
+            self.key = key;
+        }
+        let atomic = turn.policy.compare_and_set == CompareAndSet::Atomic;
+        let Some(sent) = &mut self.sent else { return };
+        if !atomic || self.key.is_none() {
+            // Believed only once it is read back.
+            sent.fate = Fate::InDoubt;
+            return self.look(turn);
+        }
+        let profile = &turn.policy.profile;
+        let copy = document.and_then(|text| Document::parse(text, profile).ok());
+        match (copy, stamp) {
+            (Some(copy), Some(stamp)) => self.acknowledge(copy, stamp, false, turn),
+            (_, stamp) => {
+                sent.fate = Fate::Stored(stamp);
+                self.load(turn);
+            }
+        }
+    }
+
+    fn on_exists(&mut self, key: Option<String>, turn: &mut Turn<'_>) {
+        if self.key.is_some() {
+            return self.on_rejected(Rejection::invalid("A unique value is taken."), turn);
+        }
+        self.key = key;
+        if let Some(sent) = &mut self.sent {
+            sent.fate = Fate::InDoubt;
+            sent.doubted = true;
+        }
+        self.look(turn);
+    }
+
+    fn on_rejected(&mut self, rejection: Rejection, turn: &mut Turn<'_>) {
+        self.log(Step::Rejected, turn);
+        self.sent = None;
+        self.wanted = self.saved;
+        self.submit = None;
+        let questions = self.shortages(&rejection, turn.policy);
+        self.journal_state(turn);
+        if rejection.code == RejectionCode::Stock && !questions.is_empty() {
+            self.conflicts.extend(questions);
+            self.changed(turn);
+            self.settle_conflict(turn);
+            return;
+        }
+        self.changed(turn);
+        self.settle_all(&Outcome::Rejected(rejection), turn);
+    }
+
+    /// The rows that ask for more than there is, as questions. The cart stays.
+    fn shortages(&self, rejection: &Rejection, policy: &Policy) -> Vec<Conflict> {
+        let Ok(document) = Document::parse(self.text(policy), &policy.profile) else {
+            return Vec::new();
+        };
+        let mut questions: Vec<Conflict> = Vec::new();
+        for shortage in &rejection.stock {
+            for (number, rules) in policy.profile.tables.iter().enumerate() {
+                let Some(measure) = &rules.measure else { continue };
+                let named = |row: &&crate::core::document::Row| {
+                    document.row_identity(row) == shortage.row
+                        || document.cells(number, row).iter().any(|cell| {
+                            // A row name of the server, or the article itself.
+                            let name = document.name(cell);
+                            let names = rules.server_row.as_deref() == Some(&*name)
+                                || rules.fields.rule(&name) == crate::core::profile::Rule::Frozen;
+                            let value = cell.value.of(document.text());
+                            names && json::text(value).as_deref() == Some(&shortage.row)
+                        })
+                };
+                for row in document.table(number).rows.iter().filter(named) {
+                    let identity = document.row_identity(row);
+                    let path =
+                        crate::core::path::cell_path(&rules.name, identity, &measure.quantity);
+                    if questions.iter().any(|question| question.path == path) {
+                        continue;
+                    }
+                    let asked = document.cell(number, row, &measure.quantity);
+                    questions.push(shortage_question(path, asked, &shortage.available));
+                }
+            }
+        }
+        questions
+    }
+
+    /// Takes the answer to a load.
+    pub(in crate::core) fn on_load_answer(&mut self, outcome: LoadOutcome, turn: &mut Turn<'_>) {
+        self.phase = Phase::Idle;
+        match outcome {
+            LoadOutcome::Loaded(loaded) => self.on_loaded(loaded, turn),
+            LoadOutcome::Gone if !self.opened => self.not_opened(NotOpened::NotFound, turn),
+            LoadOutcome::Gone => self.end(State::Deleted, None, turn),
+            LoadOutcome::Unavailable { retry_after, reached } => {
+                let why = if reached { Queued::Busy } else { Queued::Offline };
+                self.retry_later(retry_after, why, turn);
+            }
+            LoadOutcome::Unauthenticated { .. } if !self.opened => {
+                self.not_opened(NotOpened::SignedOut, turn);
+            }
+            LoadOutcome::Unauthenticated { .. } => self.sign_out(turn),
+            LoadOutcome::Rejected(rejection) if !self.opened => {
+                self.not_opened(NotOpened::Rejected(rejection), turn);
+            }
+            LoadOutcome::Rejected(rejection) => {
+                self.log(Step::Rejected, turn);
+                self.settle_all(&Outcome::Rejected(rejection), turn);
+            }
+        }
+    }
+
+    /// Takes the answer to a search for a create whose answer was lost.
+    pub(in crate::core) fn on_find_answer(&mut self, outcome: FindOutcome, turn: &mut Turn<'_>) {
+        match outcome {
+            FindOutcome::Key(key) => {
+                self.phase = Phase::Idle;
+                self.key = Some(key);
+                self.load(turn);
+            }
+            FindOutcome::Load(LoadOutcome::Gone) => {
+                // Not stored, or not yet: the unique token makes a second try safe.
+                self.phase = Phase::Idle;
+                self.try_again(turn);
+            }
+            FindOutcome::Load(LoadOutcome::Loaded(loaded)) if loaded.key.is_none() => {
+                self.phase = Phase::Idle;
+                self.retry_later(None, Queued::Busy, turn);
+            }
+            FindOutcome::Load(outcome) => {
+                if let LoadOutcome::Loaded(loaded) = &outcome {
+                    self.key.clone_from(&loaded.key);
+                }
+                self.on_load_answer(outcome, turn);
+            }
+        }
+    }
+
+    fn on_loaded(&mut self, loaded: Loaded, turn: &mut Turn<'_>) {
+        self.log(Step::Loaded, turn);
+        let none = turn.policy.compare_and_set == CompareAndSet::None;
+        let stamp = loaded.stamp.or_else(|| none.then(|| Stamp(String::new())));
+        let copy = Document::parse(loaded.document, &turn.policy.profile);
+        match (copy, stamp) {
+            (Ok(copy), Some(stamp)) if self.opened => self.on_newest(copy, stamp, turn),
+            (Ok(copy), Some(stamp)) => {
+                self.base = copy;
+                self.stamp = Some(stamp);
+                self.compared = none;
+                self.opened = true;
+                let state = ended(&Document::default(), Some(&self.base), &turn.policy.profile);
+                self.submitted = state.is_some();
+                turn.out.push(Effect::Opened(self.number));
+            }
+            (Err(error), _) if !self.opened => {
+                self.not_opened(NotOpened::Unreadable(error), turn);
+            }
+            (Ok(_), None) if !self.opened => {
+                let no_stamp = "The server's answer shows no stamp to save with.";
+                self.not_opened(NotOpened::Rejected(Rejection::invalid(no_stamp)), turn);
+            }
+            (Err(_), _) | (_, None) => self.retry_later(None, Queued::Busy, turn),
+        }
+    }
+
+    pub(super) fn not_opened(&mut self, why: NotOpened, turn: &mut Turn<'_>) {
+        self.phase = Phase::Idle;
+        turn.out.push(Effect::NotOpened { draft: self.number, why });
+    }
+}
+
+fn shortage_question(path: String, asked: Option<&[u8]>, available: &str) -> Conflict {
+    let mut conflict = Conflict::new(path.clone(), Reason::Stock);
+    conflict.mine = crate::core::conflict::shown(asked);
+    conflict.theirs = Some(b"null".to_vec());
+    conflict.provisional = asked.map(<[u8]>::to_vec);
+    conflict.amounts.push(("available", available.to_owned()));
+    let value = json::quoted(available);
+    conflict.on_theirs = vec![Op::Set { path, value, typed: true }];
+    conflict
+}
+
+impl Rejection {
+    /// A refusal by a rule, in Restamp's own words.
+    #[must_use]
+    pub fn invalid(message: &str) -> Rejection {
+        Rejection {
+            code: RejectionCode::Invalid,
+            message: message.to_owned(),
+            fields: Vec::new(),
+            stock: Vec::new(),
+        }
+    }
+}

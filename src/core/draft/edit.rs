@@ -1,0 +1,193 @@
+//! Edits, answers to conflicts, giving up.
+
+use super::*;
+use crate::core::amount;
+use crate::core::change::{edit_row, identity_of};
+use crate::core::profile::TableRules;
+
+impl Draft {
+    /// Applies an edit and keeps it.
+    pub(in crate::core) fn edit(&mut self, op: Op, turn: &mut Turn<'_>) -> Result<(), Misuse> {
+        self.check_open()?;
+        let op = name_new_row(op, turn);
+        self.apply(vec![op], turn)
+    }
+
+    /// The difference to `text` becomes the draft's edits, all or none.
+    pub(in crate::core) fn replace(
+        &mut self,
+        text: Vec<u8>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Misuse> {
+        self.check_open()?;
+        let profile = &turn.policy.profile;
+        let now = Document::parse(self.text(turn.policy), profile).map_err(Misuse::Document)?;
+        let wanted = Document::parse(text, profile).map_err(Misuse::Document)?;
+        let ops = difference(&now, &wanted, profile).changes.to_ops(profile);
+        let ops = ops.into_iter().map(|op| name_new_row(op, turn)).collect();
+        self.apply(ops, turn)
+    }
+
+    fn check_open(&self) -> Result<(), Misuse> {
+        if self.ending.is_some() || self.submitted {
+            return Err(Misuse::Ended);
+        }
+        if self.edits.len() >= EDITS_MAX {
+            return Err(Misuse::TooMany("edits"));
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, ops: Vec<Op>, turn: &mut Turn<'_>) -> Result<(), Misuse> {
+        if let [op] = ops.as_slice() {
+            // One edit changes nothing if it fails: no copy is needed.
+            self.changes.apply(op, &self.base, &turn.policy.profile).map_err(Misuse::Edit)?;
+        } else {
+            let mut changes = self.changes.clone();
+            for op in &ops {
+                changes.apply(op, &self.base, &turn.policy.profile).map_err(Misuse::Edit)?;
+            }
+            self.changes = changes;
+        }
+        if ops.is_empty() {
+            return Ok(());
+        }
+        if !self.journaled {
+            self.journal_state(turn);
+        }
+        for op in ops {
+            self.revision = Revision(self.revision.0 + 1);
+            let edit = Edit { revision: self.revision, op };
+            turn.out.push(Effect::Journal(journal::edited(&self.id, &edit)));
+            self.edits.push(edit);
+        }
+        self.changed(turn);
+        Ok(())
+    }
+
+    /// A person's answer to the conflict at `path`. Once none is left, a save that somebody
+    /// asked for goes on.
+    pub(in crate::core) fn resolve(
+        &mut self,
+        path: &str,
+        take: &Take,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Misuse> {
+        let none = || Misuse::NoSuchConflict(path.to_owned());
+        let at = self.conflicts.iter().position(|conflict| conflict.path == path);
+        let at = at.ok_or_else(none)?;
+        let conflict = &self.conflicts[at];
+        let ops = match take {
+            Take::Mine => conflict.on_mine.clone(),
+            Take::Theirs => conflict.on_theirs.clone(),
+            Take::Value(value) => conflict.on_value(value).ok_or_else(none)?,
+        };
+        let reason = conflict.reason;
+        let mut changes = self.changes.clone();
+        for op in &ops {
+            match changes.apply(op, &self.base, &turn.policy.profile) {
+                // The row is gone, or the field is the server's after all: as if taken away.
+                Ok(()) | Err(EditError::UnknownRow { .. } | EditError::ReadOnly(_)) => {}
+                Err(error) => return Err(Misuse::Edit(error)),
+            }
+        }
+        self.changes = changes;
+        self.conflicts.remove(at);
+        for op in ops {
+            self.revision = Revision(self.revision.0 + 1);
+            self.edits.push(Edit { revision: self.revision, op });
+        }
+        self.wanted = if self.wanted > self.saved { self.revision } else { self.wanted };
+        match (reason, take) {
+            (Reason::TotalChanged, Take::Mine) => self.submit = None,
+            (Reason::TotalChanged, _) => self.submit = Some(SubmitWish { expected_total: None }),
+            (Reason::AnswerLost, Take::Mine) if path == DOCUMENT => self.create_again(),
+            (Reason::AnswerLost, _) if path == DOCUMENT => self.discard(turn),
+            _ => {}
+        }
+        self.journal_state(turn);
+        self.changed(turn);
+        self.advance(turn);
+        Ok(())
+    }
+
+    /// Gives up all edits; a document that the server does not have is forgotten.
+    pub(in crate::core) fn discard(&mut self, turn: &mut Turn<'_>) {
+        self.edits.clear();
+        self.changes = Changes::none(&turn.policy.profile);
+        self.conflicts.clear();
+        self.sent = None;
+        self.submit = None;
+        self.wanted = self.revision;
+        self.saved = self.revision;
+        self.phase = Phase::Idle;
+        if self.key.is_none() {
+            self.submitted = true;
+        }
+        self.journal_settled(turn);
+        self.settle_committed(turn);
+        self.changed(turn);
+    }
+}
+
+/// The path of a question about the document as a whole.
+pub(super) const DOCUMENT: &str = "@document";
+
+/// A new row gets an identity before it is first journalled, if it has none.
+fn name_new_row(op: Op, turn: &mut Turn<'_>) -> Op {
+    let Op::Insert { table, row, place } = op else { return op };
+    let rules = turn.policy.profile.table(&table).map(|number| &turn.policy.profile.tables[number]);
+    let row = match rules {
+        Some(rules) if needs_name(&row, rules) => {
+            edit_row(&row, &rules.row[0], &json::quoted(&turn.random.name()))
+        }
+        Some(_) | None => row,
+    };
+    Op::Insert { table, row, place }
+}
+
+/// A payment is named by its own identity, never by its mode alone: two in cash are two.
+fn needs_name(row: &[u8], rules: &TableRules) -> bool {
+    let named = |name: &String| !amount::is_empty(json::member(row, name));
+    if rules.transaction.is_some() {
+        return !rules.row.first().is_some_and(named);
+    }
+    identity_of(row, rules).1
+}
+
+/// Names the rows of a new document.
+pub(super) fn name_rows(text: Vec<u8>, turn: &mut Turn<'_>) -> Result<Vec<u8>, DocumentError> {
+    let profile = &turn.policy.profile;
+    let document = Document::parse(text, profile)?;
+    let mut changes = Changes::none(profile);
+    for (number, rules) in profile.tables.iter().enumerate() {
+        // Rows named by their mode of payment are the ones that the server puts there itself.
+        if rules.transaction.is_some() {
+            continue;
+        }
+        for row in &document.table(number).rows {
+            if identity_of(row.span.of(document.text()), rules).1 {
+                let name = json::quoted(&turn.random.name());
+                let change = crate::core::change::FieldChange::Typed(name);
+                changes.tables[number].edit(document.row_identity(row), &rules.row[0], change);
+            }
+        }
+    }
+    Ok(render(&document, &changes, profile, Audience::Page))
+}
+
+/// The identity that the row of an insert will have.
+#[must_use]
+pub(super) fn inserted_identity(op: &Op, policy: &Policy) -> Option<String> {
+    let Op::Insert { table, row, .. } = op else { return None };
+    let rules = &policy.profile.tables[policy.profile.table(table)?];
+    Some(identity_of(row, rules).0)
+}
+
+impl Draft {
+    /// The row that was inserted last.
+    #[must_use]
+    pub fn last_inserted(&self, policy: &Policy) -> Option<String> {
+        self.edits.last().and_then(|edit| inserted_identity(&edit.op, policy))
+    }
+}

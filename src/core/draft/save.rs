@@ -1,0 +1,229 @@
+//! From a wish to save to a call.
+
+use super::*;
+use crate::core::amount;
+use crate::core::call::{Call, CreateCall, UpdateCall};
+use crate::core::change::{put, FieldChange};
+
+impl Draft {
+    /// Somebody wants what was edited so far on the server.
+    pub(in crate::core) fn request_save(&mut self, waiter: Waiter, turn: &mut Turn<'_>) {
+        self.wanted = self.revision;
+        self.request(waiter, false, turn);
+    }
+
+    /// Somebody wants the document submitted, for the total that the cashier saw.
+    pub(in crate::core) fn request_submit(
+        &mut self,
+        waiter: Waiter,
+        expected_total: Option<String>,
+        turn: &mut Turn<'_>,
+    ) {
+        self.wanted = self.revision;
+        if !self.submitted {
+            self.submit = Some(SubmitWish { expected_total });
+        }
+        self.request(waiter, true, turn);
+    }
+
+    fn request(&mut self, waiter: Waiter, submit: bool, turn: &mut Turn<'_>) {
+        self.waiters.push((waiter, self.revision, submit));
+        match self.phase {
+            Phase::Calling(_) | Phase::InLine => return,
+            Phase::Idle | Phase::Waiting(_) | Phase::SignedOut => {}
+        }
+        self.begin_try(turn);
+    }
+
+    /// Starts over, at once: somebody asks, or the network is back.
+    pub(in crate::core) fn begin_try(&mut self, turn: &mut Turn<'_>) {
+        self.phase = Phase::Idle;
+        self.started = turn.now;
+        self.tries = 0;
+        self.rounds = 0;
+        self.background = self.waiters.is_empty();
+        self.advance(turn);
+    }
+
+    /// A wait is over.
+    pub(in crate::core) fn resume(&mut self, turn: &mut Turn<'_>) {
+        self.phase = Phase::Idle;
+        if self.opened {
+            self.advance(turn);
+        } else {
+            self.load(turn);
+        }
+    }
+
+    /// The next step of a save, if one is due.
+    pub(in crate::core) fn advance(&mut self, turn: &mut Turn<'_>) {
+        if self.phase != Phase::Idle {
+            return;
+        }
+        if self.ending.is_some() {
+            return self.settle_ended(turn);
+        }
+        if self.sent.is_some() {
+            return self.look(turn);
+        }
+        if !self.conflicts.is_empty() {
+            return self.settle_conflict(turn);
+        }
+        let unsaved = self.wanted > self.saved && (!self.changes.is_empty() || self.key.is_none());
+        if unsaved {
+            let checks_total =
+                self.submit.as_ref().is_some_and(|wish| wish.expected_total.is_some());
+            let submit = self.submit.is_some() && !checks_total;
+            self.send(submit, turn);
+        } else if self.submit.is_some() {
+            match self.total_moved(turn) {
+                Some(conflict) => {
+                    self.conflicts.push(conflict);
+                    self.changed(turn);
+                    self.settle_conflict(turn);
+                }
+                None => self.send(true, turn),
+            }
+        } else {
+            self.saved = self.saved.max(self.wanted);
+            self.settle_committed(turn);
+        }
+    }
+
+    /// The saved document's total against the one that the cashier saw.
+    fn total_moved(&self, turn: &Turn<'_>) -> Option<Conflict> {
+        let expected = self.submit.as_ref()?.expected_total.as_ref()?;
+        let (field, now) = merge::due(&self.base, &turn.policy.profile)?;
+        if amount::decimal(expected) == Some(now) {
+            return None;
+        }
+        let mut conflict = Conflict::new(field.to_owned(), Reason::TotalChanged);
+        conflict.mine = Some(json::quoted(expected));
+        conflict.theirs = crate::core::conflict::shown(self.base.field(field));
+        conflict.provisional = self.base.field(field).map(<[u8]>::to_vec);
+        Some(conflict)
+    }
+
+    /// Sends the document with all edits so far.
+    fn send(&mut self, submit: bool, turn: &mut Turn<'_>) {
+        if turn.slots == 0 {
+            self.phase = Phase::InLine;
+            return;
+        }
+        let compares = turn.policy.compare_and_set != CompareAndSet::None;
+        if self.key.is_some() && !compares && !self.compared {
+            return self.load(turn);
+        }
+        let token = turn.random.name();
+        let (body, changed) = self.body(&token, submit, turn.policy);
+        let revision = self.revision;
+        let fate = Fate::InFlight;
+        let sent = Sent { revision, token, body, changed, submit, fate, doubted: false };
+        let entry = Unanswered { revision, token: sent.token.clone(), submit };
+        if !self.journaled {
+            self.journal_state(turn);
+        }
+        turn.out.push(Effect::Journal(journal::sent(&self.id, &entry)));
+        self.sent = Some(sent);
+        self.call_save(turn);
+    }
+
+    /// The text to store, and the names of the top-level fields that differ from the base.
+    pub(super) fn body(
+        &self,
+        token: &str,
+        submit: bool,
+        policy: &Policy,
+    ) -> (Vec<u8>, Vec<String>) {
+        let profile = &policy.profile;
+        let mut changes = self.changes.clone();
+        if let Some(field) = &profile.token_field {
+            put(&mut changes.fields, field, FieldChange::Typed(json::quoted(token)));
+        }
+        if let (None, Some(field)) = (&self.key, &profile.create_token_field) {
+            put(&mut changes.fields, field, FieldChange::Typed(json::quoted(&self.id)));
+        }
+        let lifecycle = profile.lifecycle.as_ref().filter(|_| submit);
+        if let Some((lifecycle, value)) = lifecycle.and_then(|l| Some((l, l.submitted.first()?))) {
+            put(&mut changes.fields, &lifecycle.field, FieldChange::Typed(value.clone()));
+        }
+        let mut changed: Vec<String> =
+            changes.fields.iter().map(|(name, _)| name.clone()).collect();
+        for (rules, table) in profile.tables.iter().zip(&changes.tables) {
+            if !table.is_empty() {
+                changed.push(rules.name.clone());
+            }
+        }
+        (render(&self.base, &changes, profile, Audience::Server), changed)
+    }
+
+    /// Sends what is in `sent`, for the first time or again byte for byte.
+    pub(super) fn call_save(&mut self, turn: &mut Turn<'_>) {
+        let Some(sent) = &mut self.sent else { return };
+        sent.fate = Fate::InFlight;
+        let call = match &self.key {
+            None => {
+                Call::Create(CreateCall { document: sent.body.clone(), token: self.id.clone() })
+            }
+            Some(key) => Call::Update(UpdateCall {
+                key: key.clone(),
+                document: sent.body.clone(),
+                changed: sent.changed.clone(),
+                stamp: self.stamp.clone().unwrap_or(Stamp(String::new())),
+                token: sent.token.clone(),
+                submit: sent.submit,
+            }),
+        };
+        self.compared = false;
+        self.report.attempts += 1;
+        self.log(Step::SaveSent(self.report.attempts), turn);
+        self.call(call, turn);
+        self.changed(turn);
+    }
+
+    pub(super) fn call(&mut self, call: Call, turn: &mut Turn<'_>) {
+        *turn.next_call += 1;
+        let id = CallId(*turn.next_call);
+        self.phase = Phase::Calling(id);
+        turn.slots = turn.slots.saturating_sub(1);
+        turn.out.push(Effect::Call { id, call });
+    }
+
+    /// Asks for the newest copy.
+    pub(super) fn load(&mut self, turn: &mut Turn<'_>) {
+        let Some(key) = self.key.clone() else { return };
+        self.log(Step::LoadSent, turn);
+        self.call(Call::Load { key }, turn);
+    }
+
+    /// After a save without a clear answer: is it there?
+    pub(super) fn look(&mut self, turn: &mut Turn<'_>) {
+        if self.key.is_some() {
+            return self.load(turn);
+        }
+        let field = turn.policy.profile.create_token_field.clone();
+        match (turn.policy.token, field) {
+            // The server knows the token: the same create again is the question.
+            (TokenSupport::Native, _) => self.call_save(turn),
+            (TokenSupport::Field, Some(field)) if turn.policy.can_find => {
+                self.log(Step::LoadSent, turn);
+                self.call(Call::Find { field, value: self.id.clone() }, turn);
+            }
+            (TokenSupport::Field | TokenSupport::None, _) => {
+                // Nothing tells whether it was stored: a second copy is a person's decision.
+                self.sent = None;
+                let mut conflict = Conflict::new(edit::DOCUMENT.to_owned(), Reason::AnswerLost);
+                conflict.mine = Some(self.text(turn.policy));
+                self.conflicts.push(conflict);
+                self.journal_state(turn);
+                self.changed(turn);
+                self.settle_conflict(turn);
+            }
+        }
+    }
+
+    /// Somebody decided that the document was not stored.
+    pub(super) fn create_again(&mut self) {
+        self.wanted = self.revision;
+    }
+}

@@ -1,0 +1,128 @@
+//! Waiting, giving up waiting, and answering those who wait.
+
+use super::*;
+
+impl Draft {
+    /// Not now: again after a while, by the schedule of somebody who waits, then of the outbox.
+    pub(super) fn retry_later(
+        &mut self,
+        retry_after: Option<Millis>,
+        why: Queued,
+        turn: &mut Turn<'_>,
+    ) {
+        self.tries += 1;
+        let bits = turn.random.bits();
+        let wish = retry_after.map(|wait| wait.0);
+        let interactive = turn.policy.schedule.decide(
+            self.tries,
+            self.started,
+            turn.now,
+            bits,
+            self.previous_ms,
+            wish,
+        );
+        let until = match interactive {
+            Retry::At(until) if !self.background => until,
+            Retry::At(_) | Retry::GiveUp => {
+                if !self.opened {
+                    return self.not_opened(NotOpened::Unavailable, turn);
+                }
+                let tries = if self.background { self.tries + 1 } else { 2 };
+                if !self.background {
+                    self.background = true;
+                    self.tries = 1;
+                }
+                let background = turn.policy.background;
+                let wait = background.delay(tries, bits, self.previous_ms, wish);
+                turn.now.plus(Millis(wait))
+            }
+        };
+        self.previous_ms = Some(until.since(turn.now).0);
+        self.wait(until, turn);
+        // Offline is noticed at once: nobody is made to wait for a network that is not there.
+        if self.opened && (self.background || why == Queued::Offline) {
+            self.background = true;
+            self.settle_queued(why, Some(until), turn);
+        }
+    }
+
+    /// The same save again: at once the first time, then by schedule.
+    pub(super) fn try_again(&mut self, turn: &mut Turn<'_>) {
+        self.tries += 1;
+        if self.tries <= 1 {
+            return self.call_save(turn);
+        }
+        self.tries -= 1;
+        self.retry_later(None, Queued::Busy, turn);
+    }
+
+    pub(super) fn wait(&mut self, until: Millis, turn: &mut Turn<'_>) {
+        self.phase = Phase::Waiting(until);
+        self.log(Step::Waiting(until), turn);
+        self.changed(turn);
+    }
+
+    pub(super) fn sign_out(&mut self, turn: &mut Turn<'_>) {
+        self.phase = Phase::SignedOut;
+        self.log(Step::SignedOut, turn);
+        self.changed(turn);
+        self.settle_queued(Queued::SignedOut, None, turn);
+    }
+
+    /// Answers those whose edits (or submit) are done.
+    pub(super) fn settle_committed(&mut self, turn: &mut Turn<'_>) {
+        let (done, waiting) =
+            std::mem::take(&mut self.waiters).into_iter().partition(|(_, revision, submit)| {
+                *revision <= self.saved && !(*submit && self.submit.is_some())
+            });
+        self.waiters = waiting;
+        let outcome = Outcome::Committed {
+            stamp: self.stamp.clone(),
+            attempts: self.report.attempts,
+            incoming: self.report.incoming.clone(),
+            reapplied: self.report.reapplied.clone(),
+            echoed: self.report.echoed,
+        };
+        self.answer(done, &outcome, turn);
+        if self.waiters.is_empty() {
+            self.report = Report::default();
+        }
+    }
+
+    pub(super) fn settle_conflict(&mut self, turn: &mut Turn<'_>) {
+        let outcome = Outcome::Conflict(self.conflicts.clone());
+        self.settle_all(&outcome, turn);
+    }
+
+    pub(super) fn settle_queued(
+        &mut self,
+        why: Queued,
+        next_attempt_at: Option<Millis>,
+        turn: &mut Turn<'_>,
+    ) {
+        self.settle_all(&Outcome::Queued { why, next_attempt_at }, turn);
+    }
+
+    pub(super) fn settle_ended(&mut self, turn: &mut Turn<'_>) {
+        if let Some(ending) = self.ending.clone() {
+            self.settle_all(&Outcome::Ended(ending), turn);
+        }
+    }
+
+    pub(super) fn settle_all(&mut self, outcome: &Outcome, turn: &mut Turn<'_>) {
+        let waiting = std::mem::take(&mut self.waiters);
+        self.answer(waiting, outcome, turn);
+    }
+
+    fn answer(
+        &self,
+        waiters: Vec<(Waiter, Revision, bool)>,
+        outcome: &Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        for (waiter, ..) in waiters {
+            let (draft, outcome) = (self.number, outcome.clone());
+            turn.out.push(Effect::Settle { waiter, draft, outcome });
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What can happen to a till, what it wants done, and what it tells the page.
+
+use super::call::{Call, FindOutcome, LoadOutcome, Rejection, SaveOutcome};
+use super::change::EditError;
+use super::conflict::Conflict;
+use super::document::DocumentError;
+use super::merge::{Ending, Notice};
+use super::op::{Op, OpError};
+use super::stamp::Stamp;
+use super::time::Millis;
+
+/// A draft of this till, as the shell numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DraftId(pub u32);
+
+/// One call; answers name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(pub u32);
+
+/// Somebody who waits for the outcome of a save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiter(pub u32);
+
+/// A person's answer to a conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Take {
+    /// Mine stands.
+    Mine,
+    /// Theirs stands.
+    Theirs,
+    /// Neither: this JSON value.
+    Value(Vec<u8>),
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The page opens the document with this key.
+    Open {
+        /// The number of the new draft.
+        draft: DraftId,
+        /// The document's key.
+        key: String,
+    },
+    /// The page starts a new document.
+    Create {
+        /// The number of the new draft.
+        draft: DraftId,
+        /// The document's JSON text.
+        document: Vec<u8>,
+    },
+    /// The cashier changed something.
+    Edit {
+        /// The draft.
+        draft: DraftId,
+        /// What.
+        op: Op,
+    },
+    /// The page hands over the whole document as it shall be.
+    Replace {
+        /// The draft.
+        draft: DraftId,
+        /// The document's JSON text.
+        document: Vec<u8>,
+    },
+    /// The page wants what was edited so far saved.
+    Save {
+        /// The draft.
+        draft: DraftId,
+        /// Who waits for the outcome.
+        waiter: Waiter,
+    },
+    /// The page wants the document submitted.
+    Submit {
+        /// The draft.
+        draft: DraftId,
+        /// Who waits for the outcome.
+        waiter: Waiter,
+        /// The total that the cashier saw, as decimal text.
+        expected_total: Option<String>,
+    },
+    /// A person answered a conflict.
+    Resolve {
+        /// The draft.
+        draft: DraftId,
+        /// The conflict's path.
+        path: String,
+        /// The answer.
+        take: Take,
+    },
+    /// The cashier gives the draft's edits up.
+    Discard {
+        /// The draft.
+        draft: DraftId,
+    },
+    /// A save was answered.
+    SaveAnswered {
+        /// Which call.
+        call: CallId,
+        /// What the answer means.
+        outcome: SaveOutcome,
+    },
+    /// A load was answered.
+    LoadAnswered {
+        /// Which call.
+        call: CallId,
+        /// What the answer means.
+        outcome: LoadOutcome,
+    },
+    /// A search was answered.
+    FindAnswered {
+        /// Which call.
+        call: CallId,
+        /// What the answer means.
+        outcome: FindOutcome,
+    },
+    /// The moment that `next_wake` named has come.
+    Wake,
+    /// The network seems to be back, or somebody signed in: what waits is tried now.
+    Online,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Keep this entry on disk before anything that follows is done.
+    Journal(Vec<u8>),
+    /// Make this call and report the answer.
+    Call {
+        /// Its number.
+        id: CallId,
+        /// The call.
+        call: Call,
+    },
+    /// The draft can be used.
+    Opened(DraftId),
+    /// The draft could not be opened and is forgotten.
+    NotOpened {
+        /// The draft.
+        draft: DraftId,
+        /// Why.
+        why: NotOpened,
+    },
+    /// Status, document or conflicts of the draft are new.
+    Changed(DraftId),
+    /// Answer somebody who waits.
+    Settle {
+        /// Who.
+        waiter: Waiter,
+        /// The draft that it is about.
+        draft: DraftId,
+        /// The outcome.
+        outcome: Outcome,
+    },
+    /// Tell the page.
+    Notice {
+        /// The draft that it is about.
+        draft: DraftId,
+        /// What.
+        notice: Told,
+    },
+    /// A step on the way of a save, for the log.
+    Log {
+        /// The draft that it is about.
+        draft: DraftId,
+        /// Which step.
+        step: Step,
+    },
+    /// The event could not be applied; nothing has changed.
+    Refused(Misuse),
+}
+
+/// Why a document could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotOpened {
+    /// There is no such document.
+    NotFound,
+    /// No answer, and no local copy.
+    Unavailable,
+    /// Signed out.
+    SignedOut,
+    /// The user may not see it.
+    Rejected(Rejection),
+    /// What the server answered is no document.
+    Unreadable(DocumentError),
+}
+
+/// Things to tell, not to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The others' changes came in; these places.
+    Merged(Vec<String>),
+    /// From the merge.
+    Merge(Notice),
+    /// Quantities, rows or discounts changed: prices and offers must be computed again.
+    NeedsReprice,
+    /// The backend cannot keep a promise of Restamp.
+    WeakBackend(&'static str),
+}
+
+/// A step on the way of a save. The names are stable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A save goes out; try number.
+    SaveSent(u32),
+    /// A load goes out.
+    LoadSent,
+    /// The save was stale.
+    Stale,
+    /// The newest copy is here.
+    Loaded,
+    /// Merged without a question: how many places came in, how many were reapplied.
+    Merged(usize, usize),
+    /// A person has to decide: how many questions.
+    Asked(usize),
+    /// No proof whether the save was applied.
+    InDoubt,
+    /// A save whose answer was lost is recognised.
+    Echoed,
+    /// It goes on at this moment.
+    Waiting(Millis),
+    /// Stored.
+    Committed,
+    /// Refused.
+    Rejected,
+    /// Signed out: it waits for somebody to sign in.
+    SignedOut,
+    /// The document ended elsewhere.
+    Ended,
+}
+
+impl Step {
+    /// The stable name in the `log` event.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Step::SaveSent(_) => "save-sent",
+            Step::LoadSent => "load-sent",
+            Step::Stale => "stale",
+            Step::Loaded => "loaded",
+            Step::Merged(..) => "merged",
+            Step::Asked(_) => "asked",
+            Step::InDoubt => "in-doubt",
+            Step::Echoed => "echoed",
+            Step::Waiting(_) => "waiting",
+            Step::Committed => "committed",
+            Step::Rejected => "rejected",
+            Step::SignedOut => "signed-out",
+            Step::Ended => "ended",
+        }
+    }
+}
+
+/// How a save ended, or that it goes on without anybody waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server holds it.
+    Committed {
+        /// The new stamp.
+        stamp: Option<Stamp>,
+        /// Saves sent for it.
+        attempts: u32,
+        /// Places that the others changed meanwhile.
+        incoming: Vec<String>,
+        /// Places where mine was reapplied.
+        reapplied: Vec<String>,
+        /// Whether an own save was recognised after a lost answer.
+        echoed: bool,
+    },
+    /// A person has to decide.
+    Conflict(Vec<Conflict>),
+    /// Kept on this device; it goes on by itself.
+    Queued {
+        /// Why.
+        why: Queued,
+        /// When the next try is due.
+        next_attempt_at: Option<Millis>,
+    },
+    /// Refused for good.
+    Rejected(Rejection),
+    /// The document ended elsewhere.
+    Ended(Ending),
+}
+
+/// Why something waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queued {
+    /// No server could be reached.
+    Offline,
+    /// The server, or other tills, were busy.
+    Busy,
+    /// Somebody has to sign in.
+    SignedOut,
+}
+
+/// An event that makes no sense now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Misuse {
+    /// There is no such draft (any more).
+    UnknownDraft,
+    /// The edit cannot be made.
+    Edit(EditError),
+    /// The list of edits is none.
+    Ops(OpError),
+    /// What was handed over is no document.
+    Document(DocumentError),
+    /// There is no conflict at this path, or it takes no such answer.
+    NoSuchConflict(String),
+    /// The document has ended elsewhere.
+    Ended,
+    /// More drafts or edits than a till holds.
+    TooMany(&'static str),
+    /// A decimal that is none.
+    NotADecimal(String),
+}

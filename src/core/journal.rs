@@ -1,0 +1,221 @@
+//! What must be on disk, and how drafts come back from it.
+//!
+//! An entry is one JSON text. The first member says the format: [`FORMAT`]; another number is
+//! refused, never guessed. A draft's `state` is written when it changes as a whole, every edit
+//! by itself, and `sent` before a save goes out: what was sent and not settled is in doubt after
+//! a restart. A save's body is not kept; it is the same again from the same state and edits.
+
+use super::conflict::Conflict;
+use super::json::{self, list, ObjectWriter};
+use super::op::Op;
+use super::stamp::{Revision, Stamp};
+
+/// The format of entries written now.
+pub const FORMAT: &[u8] = b"1";
+
+/// An edit and the count that it brought the draft to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The draft's count of edits with this one.
+    pub revision: Revision,
+    /// The edit.
+    pub op: Op,
+}
+
+/// A save that was sent and not answered before the page died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The edits up to here were in it.
+    pub revision: Revision,
+    /// Its token.
+    pub token: String,
+    /// Whether it was to submit the document.
+    pub submit: bool,
+}
+
+/// A draft as the journal holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The draft's own name: the token of its creation, if it was created here.
+    pub id: String,
+    /// The document's key, once the server gave it one.
+    pub key: Option<String>,
+    /// The stamp of the base.
+    pub stamp: Option<Stamp>,
+    /// The base's text.
+    pub base: Vec<u8>,
+    /// Edits since.
+    pub edits: Vec<Edit>,
+    /// Questions that are open.
+    pub conflicts: Vec<Conflict>,
+    /// How the document ended, as JSON members, if it did.
+    pub ending: Option<Vec<u8>>,
+    /// A save without an answer.
+    pub unanswered: Option<Unanswered>,
+}
+
+/// Bytes that are no journal of this format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalError {
+    /// Written by another version of Restamp; the number of the entry.
+    UnknownFormat(usize),
+    /// Not an entry; its number.
+    Broken(usize),
+}
+
+fn entry(what: &str, id: &str) -> ObjectWriter {
+    let mut object = ObjectWriter::new();
+    object.raw("v", FORMAT).text("entry", what).text("id", id);
+    object
+}
+
+fn number(value: u32) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+/// The whole state of a draft.
+#[must_use]
+pub fn state(draft: &Restored) -> Vec<u8> {
+    let mut object = entry("state", &draft.id);
+    if let Some(key) = &draft.key {
+        object.text("key", key);
+    }
+    if let Some(stamp) = &draft.stamp {
+        object.text("stamp", &stamp.0);
+    }
+    object.raw("base", &draft.base);
+    object.raw(
+        "edits",
+        &list(draft.edits.iter().map(|edit| {
+            let mut object = ObjectWriter::new();
+            object.raw("revision", &number(edit.revision.0)).raw("op", &edit.op.to_json());
+            object.finish()
+        })),
+    );
+    object.raw("conflicts", &list(draft.conflicts.iter().map(Conflict::to_journal)));
+    if let Some(ending) = &draft.ending {
+        object.raw("ending", ending);
+    }
+    if let Some(sent) = &draft.unanswered {
+        write_sent(&mut object, sent);
+    }
+    object.finish()
+}
+
+fn write_sent(object: &mut ObjectWriter, sent: &Unanswered) {
+    object.raw("sent", &number(sent.revision.0)).text("token", &sent.token);
+    object.raw("submit", if sent.submit { b"true" } else { b"false" });
+}
+
+/// One edit.
+#[must_use]
+pub fn edited(id: &str, edit: &Edit) -> Vec<u8> {
+    let mut object = entry("edited", id);
+    object.raw("revision", &number(edit.revision.0)).raw("op", &edit.op.to_json());
+    object.finish()
+}
+
+/// A save is about to go out.
+#[must_use]
+pub fn sent(id: &str, sent: &Unanswered) -> Vec<u8> {
+    let mut object = entry("sent", id);
+    write_sent(&mut object, sent);
+    object.finish()
+}
+
+/// Nothing of the draft is unsaved.
+#[must_use]
+pub fn settled(id: &str) -> Vec<u8> {
+    entry("settled", id).finish()
+}
+
+/// Reads entries in the order in which they were written.
+///
+/// # Errors
+/// [`JournalError`] at the first entry that is not of this format.
+pub fn replay<'a>(
+    entries: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Vec<Restored>, JournalError> {
+    let mut drafts: Vec<Restored> = Vec::new();
+    for (at, text) in entries.into_iter().enumerate() {
+        json::check(text).map_err(|_| JournalError::Broken(at))?;
+        if json::member(text, "v") != Some(FORMAT) {
+            return Err(JournalError::UnknownFormat(at));
+        }
+        read_entry(text, &mut drafts).ok_or(JournalError::Broken(at))?;
+    }
+    Ok(drafts)
+}
+
+fn word(text: &[u8], name: &str) -> Option<String> {
+    json::member(text, name).and_then(json::text).map(|text| text.into_owned())
+}
+
+fn count(text: &[u8], name: &str) -> Option<Revision> {
+    let digits = std::str::from_utf8(json::member(text, name)?).ok()?;
+    digits.parse().ok().map(Revision)
+}
+
+fn read_entry(text: &[u8], drafts: &mut Vec<Restored>) -> Option<()> {
+    let id = word(text, "id")?;
+    let at = drafts.iter().position(|draft| draft.id == id);
+    match word(text, "entry")?.as_str() {
+        "state" => {
+            let draft = read_state(text, id)?;
+            match at {
+                Some(at) => drafts[at] = draft,
+                None => drafts.push(draft),
+            }
+        }
+        "edited" => drafts[at?].edits.push(read_edit(text)?),
+        "sent" => drafts[at?].unanswered = Some(read_sent(text)?),
+        "settled" => {
+            if let Some(at) = at {
+                drafts.remove(at);
+            }
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn read_state(text: &[u8], id: String) -> Option<Restored> {
+    let mut draft = Restored {
+        id,
+        key: word(text, "key"),
+        stamp: word(text, "stamp").map(Stamp),
+        base: json::member(text, "base")?.to_vec(),
+        edits: Vec::new(),
+        conflicts: Vec::new(),
+        ending: json::member(text, "ending").map(<[u8]>::to_vec),
+        unanswered: read_sent(text),
+    };
+    let mut whole = true;
+    let edits = json::member(text, "edits")?;
+    json::elements(edits, 0, |edit| match read_edit(edit.of(edits)) {
+        Some(edit) => draft.edits.push(edit),
+        None => whole = false,
+    })
+    .ok()?;
+    let conflicts = json::member(text, "conflicts")?;
+    json::elements(conflicts, 0, |conflict| match Conflict::from_journal(conflict.of(conflicts)) {
+        Some(conflict) => draft.conflicts.push(conflict),
+        None => whole = false,
+    })
+    .ok()?;
+    whole.then_some(draft)
+}
+
+fn read_edit(text: &[u8]) -> Option<Edit> {
+    let op = json::member(text, "op")?;
+    let mut ops = Op::parse_list(&[b"[", op, b"]"].concat()).ok()?;
+    Some(Edit { revision: count(text, "revision")?, op: ops.pop()? })
+}
+
+fn read_sent(text: &[u8]) -> Option<Unanswered> {
+    Some(Unanswered {
+        revision: count(text, "sent")?,
+        token: word(text, "token")?,
+        submit: json::member(text, "submit") == Some(b"true"),
+    })
+}

@@ -1,0 +1,273 @@
+//! Reload and reapply: mine laid over the newest copy, field by field and row by row.
+//!
+//! The rules are those of the profile. What comes out is *what of mine is still to be saved*,
+//! as changes against the newest copy; the merged text is that copy with these changes rendered
+//! over it. What only a person can decide is a [`Conflict`]; until then the newest copy's value
+//! stands (a row that somebody edited stays, all money stays).
+
+use super::change::{Changes, FieldChange, RowChange, TableChanges};
+use super::conflict::Conflict;
+use super::diff::{difference, same_content, Difference};
+use super::document::{Document, Row};
+use super::profile::{Profile, Rule, TableRules};
+use super::render::{render, Audience};
+
+mod fields;
+mod payments;
+mod rows;
+mod terminal;
+
+pub(crate) use payments::due;
+pub use terminal::{ended, leftover_of, Ending, Leftover, State};
+
+/// A save of mine whose answer was lost.
+#[derive(Debug, Clone, Copy)]
+pub struct Doubt<'a> {
+    /// The document as it was sent.
+    pub sent: &'a Document,
+}
+
+/// Something the page may want to tell, not ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The server changed a row's price.
+    Repriced {
+        /// The rate's path.
+        path: String,
+        /// The rate before, as decimal text.
+        from: String,
+        /// The rate now, as decimal text.
+        to: String,
+    },
+    /// A save whose answer was lost had been stored.
+    AlreadySaved {
+        /// Its token, where it was recognised by that.
+        token: Option<String>,
+    },
+}
+
+/// The result of laying mine over the newest copy.
+#[derive(Debug, Clone)]
+pub struct Merge {
+    /// What of mine is still to be saved, against the newest copy.
+    pub pending: Changes,
+    /// What only a person can decide.
+    pub conflicts: Vec<Conflict>,
+    /// Places that the others changed since the base.
+    pub incoming: Vec<String>,
+    /// Places where mine was reapplied.
+    pub reapplied: Vec<String>,
+    /// Things to tell.
+    pub notices: Vec<Notice>,
+    /// Whether prices and offers must be computed again.
+    pub needs_reprice: bool,
+}
+
+impl Merge {
+    /// The merged text: the newest copy with mine laid over it.
+    #[must_use]
+    pub fn text(&self, theirs: &Document, profile: &Profile, audience: Audience) -> Vec<u8> {
+        render(theirs, &self.pending, profile, audience)
+    }
+}
+
+/// Lays `mine` (changes against `base`) over `theirs`. With `doubt`, a save of mine may be
+/// contained in `theirs` already.
+///
+/// All three documents must have been read with `profile`.
+#[must_use]
+pub fn merge(
+    base: &Document,
+    mine: &Changes,
+    theirs: &Document,
+    profile: &Profile,
+    doubt: Option<Doubt<'_>>,
+) -> Merge {
+    let incoming = difference(base, theirs, profile);
+    let mut walk = Walk {
+        base,
+        mine,
+        theirs,
+        profile,
+        incoming: &incoming,
+        sent: doubt.map(|doubt| doubt.sent),
+        by: profile.changed_by.as_ref().and_then(|field| {
+            let value = theirs.field(field).and_then(super::json::text)?;
+            (!value.is_empty()).then(|| value.into_owned())
+        }),
+        merge: Merge {
+            pending: Changes::none(profile),
+            conflicts: Vec::new(),
+            incoming: incoming.changes.paths(profile),
+            reapplied: Vec::new(),
+            notices: Vec::new(),
+            needs_reprice: false,
+        },
+    };
+    if !mine.is_empty() {
+        walk.frozen();
+        walk.header();
+        for (number, rules) in profile.tables.iter().enumerate() {
+            walk.table(number, rules);
+        }
+    }
+    walk.repriced();
+    walk.finish()
+}
+
+/// Whether everything of a save that was sent is what the server holds.
+#[must_use]
+pub fn is_saved(sent: &Document, theirs: &Document, profile: &Profile) -> bool {
+    same_content(sent, theirs, profile)
+}
+
+struct Walk<'a> {
+    base: &'a Document,
+    mine: &'a Changes,
+    theirs: &'a Document,
+    profile: &'a Profile,
+    incoming: &'a Difference,
+    sent: Option<&'a Document>,
+    by: Option<String>,
+    merge: Merge,
+}
+
+impl<'a> Walk<'a> {
+    fn ask(&mut self, mut conflict: Conflict) {
+        conflict.by.clone_from(&self.by);
+        self.merge.conflicts.push(conflict);
+    }
+
+    fn finish(mut self) -> Merge {
+        self.merge.needs_reprice = touches_price(&self.merge.pending, self.theirs, self.profile);
+        self.merge.reapplied = self.merge.pending.paths(self.profile);
+        if self.merge.needs_reprice {
+            self.drop_derived_rows();
+        }
+        self.merge
+    }
+
+    /// Free items and offers follow from the paid rows: taken out, to be rebuilt, never merged.
+    fn drop_derived_rows(&mut self) {
+        for (number, rules) in self.profile.tables.iter().enumerate() {
+            if rules.derived_row_if.is_empty() {
+                continue;
+            }
+            for row in &self.theirs.table(number).rows {
+                if self.theirs.is_derived_row(number, rules, row) {
+                    let identity = self.theirs.row_identity(row);
+                    let rows = &mut self.merge.pending.tables[number].rows;
+                    super::change::put(rows, identity, RowChange::Removed);
+                }
+            }
+        }
+    }
+
+    /// Rows that the server repriced and that nobody is asked about.
+    fn repriced(&mut self) {
+        for (number, identity) in &self.incoming.repriced {
+            let rules = &self.profile.tables[*number];
+            let Some(price) = &rules.price else { continue };
+            let path = super::path::cell_path(&rules.name, identity, &price.rate);
+            let asked = super::path::cell_path(&rules.name, identity, "@price");
+            let removed = self.mine.tables[*number].row(identity) == Some(&RowChange::Removed);
+            if removed || self.merge.conflicts.iter().any(|conflict| conflict.path == asked) {
+                continue;
+            }
+            let rate = |document: &'a Document| {
+                let row = document.row(*number, identity)?;
+                let value = document.cell(*number, row, &price.rate)?;
+                super::amount::amount(value)?;
+                Some(String::from_utf8_lossy(value).trim_matches('"').to_owned())
+            };
+            if let (Some(from), Some(to)) = (rate(self.base), rate(self.theirs)) {
+                if from != to {
+                    self.merge.notices.push(Notice::Repriced { path, from, to });
+                }
+            }
+        }
+    }
+}
+
+/// The fields of a document or of one of its rows.
+#[derive(Clone, Copy)]
+enum Fields<'a> {
+    None,
+    Document(&'a Document),
+    Row(&'a Document, usize, &'a Row),
+}
+
+impl<'a> Fields<'a> {
+    fn of_row(document: &'a Document, table: usize, identity: &str) -> Fields<'a> {
+        match document.row(table, identity) {
+            Some(row) => Fields::Row(document, table, row),
+            None => Fields::None,
+        }
+    }
+
+    fn get(self, name: &str) -> Option<&'a [u8]> {
+        match self {
+            Fields::None => None,
+            Fields::Document(document) => document.field(name),
+            Fields::Row(document, table, row) => document.cell(table, row, name),
+        }
+    }
+}
+
+/// Quantities, rows, units or discounts of mine that change what is to be paid.
+fn touches_price(pending: &Changes, theirs: &Document, profile: &Profile) -> bool {
+    let decision = |fields: &super::profile::FieldRules, name: &str| match fields.rule(name) {
+        Rule::Group(group) => fields.groups[group].head.is_none(),
+        Rule::Ask
+        | Rule::Mine
+        | Rule::Theirs
+        | Rule::System
+        | Rule::Server
+        | Rule::Frozen
+        | Rule::Counter
+        | Rule::Money
+        | Rule::Set
+        | Rule::Text
+        | Rule::Max
+        | Rule::Min
+        | Rule::Price => false,
+    };
+    let in_row = |rules: &TableRules, name: &str| match rules.fields.rule(name) {
+        Rule::Counter | Rule::Price | Rule::Set | Rule::Group(_) => true,
+        Rule::Ask
+        | Rule::Mine
+        | Rule::Theirs
+        | Rule::System
+        | Rule::Server
+        | Rule::Frozen
+        | Rule::Money
+        | Rule::Text
+        | Rule::Max
+        | Rule::Min => rules.measure.as_ref().is_some_and(|m| m.unit.iter().any(|u| u == name)),
+    };
+    let row_counts =
+        |rules: &TableRules, number: usize, (row, change): &(String, RowChange)| match change {
+            RowChange::Edited(fields) => fields.iter().any(|(name, _)| in_row(rules, name)),
+            RowChange::Removed | RowChange::Inserted(_) => {
+                let row = theirs.row(number, row);
+                row.is_none_or(|row| !theirs.is_derived_row(number, rules, row))
+            }
+        };
+    pending.fields.iter().any(|(name, _)| decision(&profile.fields, name))
+        || profile.tables.iter().zip(&pending.tables).enumerate().any(|(number, (rules, table))| {
+            rules.is_priced() && table.rows.iter().any(|row| row_counts(rules, number, row))
+        })
+}
+
+/// My value of a field: my change over the base.
+fn my_value(change: &FieldChange, base: Option<&[u8]>) -> Option<Vec<u8>> {
+    change.over(base).map(std::borrow::Cow::into_owned)
+}
+
+/// The rows that a table's changes hold, with nothing in them, are no changes.
+fn prune(table: &mut TableChanges) {
+    table.rows.retain(|(_, change)| match change {
+        RowChange::Edited(fields) => !fields.is_empty(),
+        RowChange::Removed | RowChange::Inserted(_) => true,
+    });
+}

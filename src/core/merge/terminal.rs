@@ -1,0 +1,211 @@
+//! Documents that ended elsewhere, and what is left of mine.
+
+use super::*;
+use crate::core::amount::{self, same, Decimal};
+use crate::core::json::{self, ObjectWriter};
+
+/// How a document ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Submitted elsewhere.
+    Submitted,
+    /// Cancelled elsewhere.
+    Cancelled,
+    /// The server has it no more.
+    Deleted,
+    /// Another document has its key now.
+    Replaced,
+}
+
+impl State {
+    /// The stable code of the contract.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            State::Submitted => "submitted",
+            State::Cancelled => "cancelled",
+            State::Deleted => "deleted",
+            State::Replaced => "replaced",
+        }
+    }
+}
+
+/// A row of mine that the ended document does not hold, as JSON: `table`, `row` and its fields.
+pub type Leftover = Vec<u8>;
+
+/// The end of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// How.
+    pub state: State,
+    /// It holds everything of mine: nothing is left to do.
+    pub already_done: bool,
+    /// What of mine it does not hold.
+    pub leftover: Vec<Leftover>,
+}
+
+impl Ending {
+    /// As JSON: `state`, `alreadyDone`, `leftover`.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut object = ObjectWriter::new();
+        self.write(&mut object);
+        object.finish()
+    }
+
+    /// Reads [`Ending::to_json`]'s text; `None` if it is none.
+    #[must_use]
+    pub fn read(text: &[u8]) -> Option<Ending> {
+        let code = json::member(text, "state").and_then(json::text)?;
+        let states = [State::Submitted, State::Cancelled, State::Deleted, State::Replaced];
+        let state = states.into_iter().find(|state| state.code() == code)?;
+        let list = json::member(text, "leftover")?;
+        let mut leftover = Vec::new();
+        json::elements(list, 0, |row| leftover.push(row.of(list).to_vec())).ok()?;
+        let already_done = json::member(text, "alreadyDone") == Some(b"true");
+        Some(Ending { state, already_done, leftover })
+    }
+}
+
+/// Whether the newest copy (`None`: there is none) is the end of the document, and how.
+#[must_use]
+pub fn ended(base: &Document, theirs: Option<&Document>, profile: &Profile) -> Option<State> {
+    let Some(theirs) = theirs else { return Some(State::Deleted) };
+    let moved = |name: &String| {
+        let before = base.field(name);
+        !amount::is_empty(before) && !same(before, theirs.field(name))
+    };
+    if profile.identity.iter().any(moved) {
+        return Some(State::Replaced);
+    }
+    let lifecycle = profile.lifecycle.as_ref()?;
+    let state = theirs.field(&lifecycle.field);
+    let is_one_of = |values: &[Vec<u8>]| values.iter().any(|value| same(state, Some(value)));
+    if is_one_of(&lifecycle.submitted) {
+        Some(State::Submitted)
+    } else if is_one_of(&lifecycle.cancelled) {
+        Some(State::Cancelled)
+    } else {
+        None
+    }
+}
+
+/// What is left of mine at the end of a document: of a submitted one what I had added to it
+/// (steps, new rows), of any other all that I had.
+#[must_use]
+pub fn leftover_of(
+    base: &Document,
+    mine: &Changes,
+    theirs: Option<&Document>,
+    state: State,
+    profile: &Profile,
+) -> Ending {
+    let text = render(base, mine, profile, Audience::Page);
+    let my_document = Document::parse(text, profile);
+    if let (State::Submitted, Some(theirs)) = (state, theirs) {
+        let same = |mine: &Document| same_content(mine, theirs, profile);
+        if mine.is_empty() || my_document.as_ref().is_ok_and(same) {
+            return Ending { state, already_done: true, leftover: Vec::new() };
+        }
+        let leftover = additions(base, mine, theirs, profile);
+        return Ending { state, already_done: false, leftover };
+    }
+    let leftover = my_document.map(|document| all_rows(&document, profile)).unwrap_or_default();
+    Ending { state, already_done: false, leftover }
+}
+
+fn additions(
+    base: &Document,
+    mine: &Changes,
+    theirs: &Document,
+    profile: &Profile,
+) -> Vec<Leftover> {
+    let mut leftover = Vec::new();
+    for (number, rules) in profile.tables.iter().enumerate() {
+        for (identity, change) in &mine.tables[number].rows {
+            if let RowChange::Edited(fields) = change {
+                let before = Fields::of_row(base, number, identity);
+                let steps: Vec<(&str, Decimal)> = fields
+                    .iter()
+                    .filter(|(name, _)| {
+                        matches!(rules.fields.rule(name), Rule::Counter | Rule::Money)
+                    })
+                    .filter_map(|(name, change)| {
+                        Some((name.as_str(), change.step_from(before.get(name))?))
+                    })
+                    .filter(|(_, step)| *step > Decimal::ZERO)
+                    .collect();
+                if !steps.is_empty() {
+                    leftover.push(step_row(base, number, rules, identity, &steps));
+                }
+            }
+        }
+        for (identity, new) in mine.tables[number].inserted() {
+            let derived = rules
+                .derived_row_if
+                .iter()
+                .any(|(field, value)| same(json::member(&new.row, field), Some(value)));
+            if !derived && theirs.row(number, identity).is_none() {
+                leftover.push(row_of(&rules.name, identity, &new.row, rules));
+            }
+        }
+    }
+    leftover
+}
+
+/// The row with the steps in place of its counters and money.
+fn step_row(
+    base: &Document,
+    number: usize,
+    rules: &TableRules,
+    identity: &str,
+    steps: &[(&str, Decimal)],
+) -> Leftover {
+    let mut object = ObjectWriter::new();
+    object.text("table", &rules.name).text("row", identity);
+    if let Some(row) = base.row(number, identity) {
+        for cell in base.cells(number, row) {
+            let name = base.name(cell);
+            let rule = rules.fields.rule(&name);
+            let counted = matches!(rule, Rule::Counter | Rule::Money);
+            if rule.is_client_owned() && !counted && is_free(&name) {
+                object.raw(&name, cell.value.of(base.text()));
+            }
+        }
+    }
+    for (name, step) in steps {
+        object.text(name, &amount::shortest(*step));
+    }
+    object.finish()
+}
+
+/// `table` and `row` are the leftover's own words.
+fn is_free(name: &str) -> bool {
+    name != "table" && name != "row"
+}
+
+fn all_rows(document: &Document, profile: &Profile) -> Vec<Leftover> {
+    let mut leftover = Vec::new();
+    for (number, rules) in profile.tables.iter().enumerate() {
+        for row in &document.table(number).rows {
+            if !document.is_derived_row(number, rules, row) {
+                let identity = document.row_identity(row);
+                let text = row.span.of(document.text());
+                leftover.push(row_of(&rules.name, identity, text, rules));
+            }
+        }
+    }
+    leftover
+}
+
+fn row_of(table: &str, identity: &str, row: &[u8], rules: &TableRules) -> Leftover {
+    let mut object = ObjectWriter::new();
+    object.text("table", table).text("row", identity);
+    let _ = json::members(row, 0, |cell| {
+        let name = json::unescape(cell.key.of(row));
+        if rules.fields.rule(&name).is_client_owned() && is_free(&name) {
+            object.raw(&name, cell.value.of(row));
+        }
+    });
+    object.finish()
+}

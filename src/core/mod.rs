@@ -1,0 +1,27 @@
+//! The pure core: no clock, no randomness, no I/O, not async, no floating point.
+//!
+//! Start reading at [`till`]. It never says HTTP, header, browser tab, IndexedDB or the name of
+//! any backend.
+
+pub mod amount;
+pub mod call;
+pub mod change;
+pub mod conflict;
+pub mod diff;
+pub mod document;
+pub mod draft;
+pub mod event;
+pub mod journal;
+pub mod json;
+pub mod merge;
+pub mod op;
+pub mod path;
+pub mod policy;
+pub mod profile;
+pub mod random;
+pub mod reapply;
+pub mod render;
+pub mod retry;
+pub mod stamp;
+pub mod till;
+pub mod time;

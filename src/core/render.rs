@@ -1,0 +1,282 @@
+//! A document's text with changes laid over it: what did not change is copied as it stands.
+
+use super::change::{entry, Changes, FieldChanges, InsertedRow, RowChange, TableChanges};
+use super::document::{Document, Row};
+use super::json::{self, Span};
+use super::op::Place;
+use super::profile::{Profile, TableRules};
+
+/// For whom the text is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The page: rows keep their identities.
+    Page,
+    /// The server: positions are numbered from 1, and a row that the newest copy lacks goes out
+    /// without its server name (a dead name would be counted by the server and not stored).
+    Server,
+}
+
+/// A stretch of the text to be replaced.
+struct Patch {
+    start: u32,
+    end: u32,
+    text: Vec<u8>,
+}
+
+impl Patch {
+    fn new(span: Span, text: Vec<u8>) -> Patch {
+        Patch { start: span.start, end: span.end, text }
+    }
+
+    fn insert(at: u32, text: Vec<u8>) -> Patch {
+        Patch { start: at, end: at, text }
+    }
+}
+
+/// A row's place in the new order: one of the document's own, or a new one.
+enum Slot<'a> {
+    Old(usize),
+    New(&'a str, &'a InsertedRow),
+}
+
+/// Lays `changes` over `base`.
+#[must_use]
+pub fn render(
+    base: &Document,
+    changes: &Changes,
+    profile: &Profile,
+    audience: Audience,
+) -> Vec<u8> {
+    let mut patches = Vec::new();
+    let mut added = Vec::new();
+    for (name, change) in &changes.fields {
+        let place = base.field_span(name);
+        let Some(value) = change.over(place.map(|span| span.of(base.text()))) else { continue };
+        match place {
+            Some(span) => patches.push(Patch::new(span, value.into_owned())),
+            None => push_member(&mut added, name, &value),
+        }
+    }
+    for (number, rules) in profile.tables.iter().enumerate() {
+        let changed = &changes.tables[number];
+        if !changed.is_empty() {
+            let table = TablePatch { base, number, rules, changed, audience };
+            table.render(&mut patches, &mut added);
+        }
+    }
+    if !added.is_empty() {
+        let comma = usize::from(base.fields().is_empty());
+        patches.push(Patch::insert(base.object().end - 1, added.split_off(comma)));
+    }
+    splice(base.text(), Span::new(0, base.text().len()), patches)
+}
+
+fn push_member(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.push(b',');
+    json::push_text(out, name);
+    out.push(b':');
+    out.extend_from_slice(value);
+}
+
+/// The stretch `span` of `text` with the patches in their places.
+fn splice(text: &[u8], span: Span, mut patches: Vec<Patch>) -> Vec<u8> {
+    patches.sort_by_key(|patch| patch.start);
+    let grown: usize = patches.iter().map(|patch| patch.text.len()).sum();
+    let mut out = Vec::with_capacity((span.end - span.start) as usize + grown);
+    let mut at = span.start as usize;
+    for patch in patches {
+        out.extend_from_slice(&text[at..patch.start as usize]);
+        out.extend_from_slice(&patch.text);
+        at = patch.end as usize;
+    }
+    out.extend_from_slice(&text[at..span.end as usize]);
+    out
+}
+
+struct TablePatch<'a> {
+    base: &'a Document,
+    number: usize,
+    rules: &'a TableRules,
+    changed: &'a TableChanges,
+    audience: Audience,
+}
+
+impl<'a> TablePatch<'a> {
+    fn render(&self, patches: &mut Vec<Patch>, added: &mut Vec<u8>) {
+        let table = self.base.table(self.number);
+        if table.array.end == 0 {
+            let array = self.array(&self.order());
+            match self.base.field_span(&self.rules.name) {
+                Some(span) => patches.push(Patch::new(span, array)),
+                None => push_member(added, &self.rules.name, &array),
+            }
+            return;
+        }
+        let inserted = self.changed.inserted();
+        if self.changed.moves.is_empty() && inserted.iter().all(|(_, new)| new.place == Place::End)
+        {
+            self.in_place(&inserted, patches);
+        } else {
+            patches.push(Patch::new(table.array, self.array(&self.order())));
+        }
+    }
+
+    fn is_removed(&self, row: &Row) -> bool {
+        matches!(self.changed.row(self.base.row_identity(row)), Some(RowChange::Removed))
+    }
+
+    /// The rows in their new order.
+    fn order(&self) -> Vec<Slot<'a>> {
+        let rows = &self.base.table(self.number).rows;
+        let mut order: Vec<Slot<'a>> =
+            (0..rows.len()).filter(|at| !self.is_removed(&rows[*at])).map(Slot::Old).collect();
+        for (identity, new) in self.changed.inserted() {
+            let at = self.index(&order, &new.place);
+            order.insert(at, Slot::New(identity, new));
+        }
+        for (identity, place) in &self.changed.moves {
+            if let Some(from) = self.find(&order, identity) {
+                let slot = order.remove(from);
+                let to = self.index(&order, place);
+                order.insert(to, slot);
+            }
+        }
+        order
+    }
+
+    fn find(&self, order: &[Slot<'_>], identity: &str) -> Option<usize> {
+        order.iter().position(|slot| match slot {
+            Slot::Old(at) => {
+                self.base.row_identity(&self.base.table(self.number).rows[*at]) == identity
+            }
+            Slot::New(known, _) => *known == identity,
+        })
+    }
+
+    fn index(&self, order: &[Slot<'_>], place: &Place) -> usize {
+        match place {
+            Place::Front => 0,
+            Place::End => order.len(),
+            Place::After(row) => self.find(order, row).map_or(order.len(), |at| at + 1),
+        }
+    }
+
+    fn array(&self, order: &[Slot<'_>]) -> Vec<u8> {
+        let mut out = vec![b'['];
+        for (n, slot) in order.iter().enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            match slot {
+                Slot::Old(at) => {
+                    let row = &self.base.table(self.number).rows[*at];
+                    out.extend(splice(self.base.text(), row.span, self.row_patches(row, n + 1)));
+                }
+                Slot::New(_, new) => out.extend(self.new_row(new, n + 1)),
+            }
+        }
+        out.push(b']');
+        out
+    }
+
+    /// Edits, removals and new rows at the end, without touching the rows between.
+    fn in_place(&self, inserted: &[(&str, &InsertedRow)], patches: &mut Vec<Patch>) {
+        let table = self.base.table(self.number);
+        let mut kept = 0;
+        let mut last_kept_end = None;
+        let mut removed: Option<Span> = None;
+        for (at, row) in table.rows.iter().enumerate() {
+            if self.is_removed(row) {
+                // Up to the next row, or from the last kept one: a comma goes along.
+                let start = last_kept_end.unwrap_or(row.span.start);
+                let end = match (last_kept_end, table.rows.get(at + 1)) {
+                    (None, Some(next)) => next.span.start,
+                    _ => row.span.end,
+                };
+                let start = removed.map_or(start, |span| span.start);
+                removed = Some(Span { start, end });
+                continue;
+            }
+            patches.extend(removed.take().map(|span| Patch::new(span, Vec::new())));
+            kept += 1;
+            last_kept_end = Some(row.span.end);
+            patches.extend(self.row_patches(row, kept));
+        }
+        patches.extend(removed.map(|span| Patch::new(span, Vec::new())));
+        let mut new_rows = Vec::new();
+        for (n, (_, new)) in inserted.iter().enumerate() {
+            if kept + n > 0 {
+                new_rows.push(b',');
+            }
+            new_rows.extend(self.new_row(new, kept + n + 1));
+        }
+        if !new_rows.is_empty() {
+            let end = table.rows.last().map_or(table.array.start + 1, |row| row.span.end);
+            patches.push(Patch::insert(end, new_rows));
+        }
+    }
+
+    fn row_patches(&self, row: &Row, position: usize) -> Vec<Patch> {
+        let none = FieldChanges::new();
+        let edited = match self.changed.row(self.base.row_identity(row)) {
+            Some(RowChange::Edited(fields)) => fields,
+            Some(RowChange::Removed | RowChange::Inserted(_)) | None => &none,
+        };
+        let mut patches = Vec::new();
+        let mut added = Vec::new();
+        let mut put = |name: &str, value: &[u8]| {
+            match self.base.cell_span(self.number, row, name) {
+                Some(span) => patches.push(Patch::new(span, value.to_vec())),
+                None => push_member(&mut added, name, value),
+            };
+        };
+        for (name, change) in edited {
+            let under = self.base.cell(self.number, row, name);
+            if let Some(value) = change.over(under) {
+                put(name, &value);
+            }
+        }
+        if let (Audience::Server, Some(name)) = (self.audience, &self.rules.position) {
+            let number = position.to_string().into_bytes();
+            if self.base.cell(self.number, row, name) != Some(&number)
+                && entry(edited, name).is_none()
+            {
+                put(name, &number);
+            }
+        }
+        if !added.is_empty() {
+            let comma = usize::from(self.base.cells(self.number, row).is_empty());
+            patches.push(Patch::insert(row.span.end - 1, added.split_off(comma)));
+        }
+        patches
+    }
+
+    fn new_row(&self, new: &InsertedRow, position: usize) -> Vec<u8> {
+        let names_itself =
+            self.rules.server_row.as_ref().is_some_and(|name| self.rules.row.contains(name));
+        let mut row = match &self.rules.server_row {
+            Some(name) if self.audience == Audience::Server || !names_itself => {
+                without(&new.row, name)
+            }
+            Some(_) | None => new.row.clone(),
+        };
+        if let (Audience::Server, Some(name)) = (self.audience, &self.rules.position) {
+            row = super::change::edit_row(&row, name, position.to_string().as_bytes());
+        }
+        row
+    }
+}
+
+/// An object's text without one member.
+fn without(object: &[u8], name: &str) -> Vec<u8> {
+    if json::member(object, name).is_none() {
+        return object.to_vec();
+    }
+    let mut out = json::ObjectWriter::new();
+    let _ = json::members(object, 0, |member| {
+        if !json::key_is(member.key.of(object), name) {
+            out.raw(&json::unescape(member.key.of(object)), member.value.of(object));
+        }
+    });
+    out.finish()
+}

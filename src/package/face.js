@@ -1,0 +1,31 @@
+// What both entries export besides init() and openTill().
+import * as bindings from "./bindings.js";
+import { backend } from "./early.js";
+import { assertLoaded } from "./load.js";
+
+export { RestampError } from "./error.js";
+export { profiles } from "./profiles.js";
+export { schedules } from "./schedules.js";
+
+export function merge(base, mine, theirs, profile, options) {
+  assertLoaded();
+  return bindings.merge(base, mine, theirs, profile, options);
+}
+
+export function classify(adapter, call, response) {
+  assertLoaded();
+  return bindings.classify(adapter, call, response);
+}
+
+export function delay(schedule, attempt, random, previous, retryAfter) {
+  assertLoaded();
+  return bindings.delay(schedule, attempt, random, previous, retryAfter);
+}
+
+export function frappe(options) {
+  return backend(() => bindings.frappe(options));
+}
+
+export function rest(options) {
+  return backend(() => bindings.rest(options));
+}

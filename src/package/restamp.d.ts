@@ -1,0 +1,264 @@
+/**
+ * The public face of the npm package `restamp`: what a POS team imports.
+ *
+ * Conventions
+ * - Amounts and quantities are exact decimals. In a Doc they may be strings ("12.50") or JSON numbers; a field goes back to
+ *   the server in the kind it came (number stays number, with exact decimal digits). What the package itself returns as an
+ *   amount (conflicts, totals, steps) is a string. Where a number's decimal text does not survive a double, `doc` shows a string.
+ *   "3", "3.000" and 3.0 are equal; nothing is ever computed through a float.
+ * - Times are milliseconds since the Unix epoch, durations milliseconds. Stamps are opaque: compared for equality, never parsed.
+ * - A path's text form is "customer", "items[r1].qty", "items[r1]", "payments". Rows are named by identity, never by position.
+ *   A group of fields decided together has a name that begins with "@": "@customer", "items[r1].@price".
+ * - No call rejects for what a server, the network or another till did: that is an Outcome. Calls throw RestampError (with `code`)
+ *   only for misuse: unknown path, malformed decimal, closed till. The message names the argument and the reason.
+ * - Snapshots (`draft.doc`, `draft.conflicts`) are plain frozen data and keep their identity until something in them changes.
+ */
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Doc = { [key: string]: Json };
+/** A document as JSON text or UTF-8 bytes straight from a response, or as an object. */
+export type DocInput = Doc | string | Uint8Array;
+/** A decimal as text, for example "12.50". */
+export type DecimalText = `${number}`;
+
+/* ================================================================== pure functions: synchronous after init(), no I/O */
+
+/** Loads the module once. `restamp` fetches the .wasm beside it; `restamp/inline` carries it. openTill() calls it by itself. */
+export function init(source?: string | URL | Response | BufferSource | WebAssembly.Module): Promise<void>;
+
+/** How a document is merged. Ready-made: profiles.salesInvoice, profiles.posInvoice, profiles.odooOrder, profiles.plain. */
+export interface Profile {
+  /** Fields that identify the document beside its key; another value means another document (e.g. Frappe's `creation`). */
+  identity?: string[];
+  /** Kept by the server (names, stamps, owners): never sent as a change, always the newest copy's. Trailing * is a wildcard. */
+  system?: string[];
+  /** Computed by the server (totals, taxes, base_*): the newest copy's; a change in them is nobody's edit. */
+  server?: string[];
+  /** Must not differ; a difference is a conflict "frozen". */
+  frozen?: string[];
+  /** Notes: theirs, then my new lines. */
+  text?: string[];
+  /** Whole tables kept by the server. */
+  serverTables?: string[];
+  /** Fields decided together, one conflict for all. `head`: dependents of a replaced head are dropped. `derived`: ignored when its source is set. */
+  groups?: Record<string, { fields: string[]; head?: string; derived?: Record<string, string> }>;
+  tables?: Record<string, TableProfile>;
+  /** First of these that is present is the amount due, for the double payment check. */
+  due?: string[];
+  /** Values of `field` that end a draft's life. */
+  lifecycle?: { field: string; submitted: Json[]; cancelled?: Json[] };
+  /** Field that carries the token of the last save (lets a lost answer be recognised). */
+  tokenField?: string;
+  /** Unique field that carries the token of the creation: a document created twice exists once. */
+  createTokenField?: string;
+  /** Field that names who changed the document last; becomes `by` of a conflict. */
+  changedBy?: string;
+  /** Rule for fields not named. Default "ask". */
+  otherwise?: Rule;
+  /** Rule by field name, where a field needs another than its list above gives. */
+  fields?: Record<string, Rule>;
+}
+export type Rule = "ask" | "mine" | "theirs" | "server" | "frozen" | "counter" | "money" | "set" | "text" | "max" | "min";
+
+export interface TableProfile {
+  /** Fields that identify a row, the first that a row has counts; then the fallback. */
+  row: string[];
+  /** For rows without any of them: equal in these fields, n-th occurrence. */
+  fallback?: string[];
+  /** Row identity on the server: sent only if the newest copy has that row (a dead one would be counted and lost). */
+  serverRow?: string;
+  /** Position field, renumbered from 1 on every save. */
+  position?: string;
+  system?: string[]; server?: string[]; frozen?: string[]; text?: string[];
+  /** Whole steps add up: both sides' steps count. */
+  counter?: string[];
+  /** Payment amounts: steps add up, nothing is dropped. */
+  money?: string[];
+  set?: string[];
+  groups?: Record<string, { fields: string[]; head?: string; derived?: Record<string, string> }>;
+  /** Price: one decision; a server reprice alone is a notice, against my price a conflict "repriced". */
+  price?: { fields: string[]; rate: string; manual: string; reprice: string[] };
+  /** Unit against quantity: one side changed the unit, the other the quantity → one conflict. */
+  measure?: { unit: string[]; quantity: string };
+  /** Rows the server builds (free items): taken out and rebuilt, never merged. */
+  derivedRowIf?: Record<string, Json>;
+  /** Field with an outside transaction number; the same number on both sides is one row, never two. */
+  transaction?: string;
+  otherwise?: Rule; fields?: Record<string, Rule>;
+}
+
+/** One edit with its intent. `increment` is a step (a scan), `set` a statement (typed). */
+export type Op =
+  | { op: "set"; path: string; value: Json }
+  | { op: "increment"; path: string; by: DecimalText; token?: string }
+  | { op: "insert"; table: string; row: Doc; after?: string | null }
+  | { op: "remove"; table: string; row: string }
+  | { op: "move"; table: string; row: string; after: string | null };
+
+export type Reason =
+  | "both-changed" | "set-against-change" | "removed-against-edit" | "unit-against-quantity" | "repriced" | "frozen"
+  | "double-payment" | "captured-payment" | "answer-lost" | "same-row-id" | "total-changed" | "stock";
+
+export interface Conflict {
+  path: string;
+  reason: Reason;
+  base?: Json; mine?: Json; theirs?: Json;
+  /** What the document holds at this path until somebody decides. */
+  provisional?: Json;
+  /** Who changed it and when, where the server says. */
+  by?: string; at?: number;
+  /** Amounts for the payment reasons. */
+  paid?: DecimalText; due?: DecimalText;
+}
+
+export interface MergeResult {
+  kind: "merged" | "conflict" | "terminal";
+  /** The newest copy with mine laid over it; provisional values at conflicts. */
+  doc: Doc;
+  conflicts: Conflict[];
+  /** What the others changed since base, and what of mine was reapplied. */
+  incoming: string[]; reapplied: string[];
+  notices: { kind: "repriced" | "already-saved" | "derived-rebuilt" | string; path?: string; token?: string }[];
+  /** Quantities, rows or discounts changed on both sides: prices and offers must be computed again. */
+  needsReprice: boolean;
+  /** kind "terminal": the document ended elsewhere. */
+  state?: "submitted" | "cancelled" | "deleted" | "replaced";
+  alreadyDone?: boolean;
+  leftover?: { table: string; row: string; [field: string]: Json }[];
+}
+
+/** Reload and reapply. `mine` is a whole document or the edits since base. `theirs` null: the server has it no more. */
+export function merge(base: DocInput, mine: DocInput | { ops: Op[] }, theirs: DocInput | null, profile: Profile,
+  options?: {
+    /** My save whose answer was lost: its token (if the backend keeps tokens), or what was sent. */
+    inDoubt?: { token?: string; sent?: DocInput };
+  }): MergeResult;
+
+export interface HttpResponse { status: number; headers?: Record<string, string>; body?: string }
+export type CallKind = "create" | "update" | "submit" | "load" | "find";
+
+/** What an answer means, whatever the backend. Decided by machine-readable fields, never by translated text. */
+export type Verdict =
+  | { kind: "saved"; stamp?: string; doc?: Doc }
+  | { kind: "loaded"; stamp?: string; doc: Doc }
+  | { kind: "stale"; current?: string; doc?: Doc }                  // the stamp was old; the newest copy if the answer carries it
+  | { kind: "exists"; key?: string }                                // our unique token or key is taken: look it up
+  | { kind: "gone" }
+  | { kind: "closed"; state: "submitted" | "cancelled" }
+  | { kind: "unavailable"; retryAfter?: number; applied: "no" }     // busy, locked, deadlock, limited: certainly not applied
+  | { kind: "in-doubt" }                                            // may have been applied: load before repeating
+  | { kind: "unauthenticated"; csrf?: boolean }
+  | { kind: "rejected"; code: "forbidden" | "invalid" | "stock"; message: string; fields?: string[] };
+
+export function classify(adapter: "frappe" | "rest", call: CallKind, response: HttpResponse): Verdict;
+
+export interface Schedule {
+  kind: "fixed" | "exponential" | "full-jitter" | "decorrelated";
+  base: number; cap?: number; factor?: number;
+  /** Tries in all, the first included. */
+  attempts?: number;
+  /** Give up this long after the first try. */
+  deadline?: number;
+}
+/** Wait before try number `attempt` (2 = first retry), ms. `random` in [0,1). A Retry-After is a lower bound. Pure. */
+export function delay(schedule: Schedule, attempt: number, random: number, previous?: number, retryAfter?: number): number;
+/** schedules.frappeOnce (one retry after 100), schedules.odoo (100, 200, 400, then fail), schedules.interactive, schedules.background. */
+export const schedules: Record<string, Schedule>;
+export const profiles: Record<string, Profile>;
+
+/* ================================================================== the till */
+
+export interface TillOptions {
+  backend: Backend;
+  profile?: Profile;
+  /** Names this terminal. */
+  till: string;
+  /** Drafts of different users on one device never mix. */
+  user: string;
+  /** "indexeddb" (default where there is one), "memory", or your own. */
+  store?: "indexeddb" | "memory" | Store;
+  schedule?: Schedule;
+  language?: string;
+  /** Time, chance and waiting, for tests and simulation. */
+  host?: { now?(): number; random?(): number; sleep?(ms: number, signal: AbortSignal): Promise<void> };
+}
+export function openTill(options: TillOptions): Promise<Till>;
+
+export interface Till {
+  /** The local draft if one is unsaved, else the server's document. */
+  open(key: string): Promise<Draft>;
+  /** A new document; its token is made and stored at once, so it can be sent any number of times and exists once. */
+  create(doc: Doc): Promise<Draft>;
+  on<K extends keyof TillEvents>(type: K, listener: (event: TillEvents[K]) => void): () => void;
+  close(): Promise<void>;
+}
+
+export type Status = "clean" | "dirty" | "saving" | "waiting" | "conflict" | "parked" | "closed";
+
+export interface Draft {
+  readonly key: string;
+  readonly stamp: string | null;
+  readonly status: Status;
+  readonly doc: Doc;
+  readonly conflicts: readonly Conflict[];
+  get(path: string): Json | undefined;
+  set(path: string, value: Json): void;
+  increment(path: string, by: DecimalText): void;
+  insert(table: string, row: Doc, options?: { after?: string | null }): string;
+  remove(table: string, row: string): void;
+  move(table: string, row: string, after: string | null): void;
+  /** For UIs that keep whole documents: the difference becomes the draft's edits. */
+  replace(doc: Doc): void;
+  /** Resolves when the edits made so far are on disk. */
+  durable(): Promise<void>;
+  save(options?: { signal?: AbortSignal }): Promise<Outcome>;
+  /** Submits what the cashier saw: if the merged total differs from `expectedTotal`, the outcome is a conflict "total-changed". */
+  submit(options?: { expectedTotal?: DecimalText; signal?: AbortSignal }): Promise<Outcome>;
+  resolve(path: string, take: "mine" | "theirs" | { value: Json }): void;
+  discard(): Promise<void>;
+  subscribe(listener: () => void): () => void;
+}
+
+export type Outcome =
+  | { kind: "committed"; key: string; stamp: string | null; doc: Doc; attempts: number; incoming: string[]; reapplied: string[]; echoed: boolean }
+  | { kind: "conflict"; key: string; conflicts: Conflict[]; message: string }
+  | { kind: "queued"; key: string; reason: "offline" | "busy" | "signed-out" | "another-tab"; nextAttemptAt?: number; message: string }
+  | { kind: "rejected"; key: string; code: "forbidden" | "invalid" | "stock"; message: string; fields?: string[] }
+  | { kind: "terminal"; key: string; state: "submitted" | "cancelled" | "deleted" | "replaced"; alreadyDone: boolean;
+      leftover: { table: string; row: string; [field: string]: Json }[]; message: string };
+
+export interface TillEvents {
+  draft: { key: string; status: Status }; notice: { key: string; kind: string; path?: string; message: string };
+  outbox: { waiting: number };
+  log: { at: number; key?: string; level: "debug" | "info" | "warn" | "error"; event: string; [detail: string]: unknown };
+}
+
+/* ================================================================== backends and stores */
+
+export interface FetchOptions { url?: string; headers?: Record<string, string>; fetch?: typeof fetch; timeout?: number }
+export function frappe(o: FetchOptions & { doctype: string; token?: string; csrf?: () => string | Promise<string>; methods?: Partial<Record<CallKind, MethodTemplate>> }): Backend;
+export function rest(o: FetchOptions & { path: string; stamp?: "etag" | { field: string } }): Backend;
+/** A front-end's own server method: which argument carries the document and how, and where the answer holds it. */
+export interface MethodTemplate { method?: "GET" | "POST" | "PUT"; path: string; args?: Record<string, string>; encode?: "json" | "json-string" | "form"; answer?: string }
+
+/** What a backend truly offers; the engine says in `log` which promise it cannot keep where one is missing. */
+export interface Guarantees {
+  /** "racy": a stale save is refused, but two at the same moment may both be told it was saved (seen on real servers): read back by token. */
+  compareAndSet: "atomic" | "racy" | "none"; token: "native" | "field" | "none"; transactions: boolean; leases: boolean; sequences: boolean; changes: boolean; apply: boolean;
+}
+/** Any backend at all: load and save; the rest is used where present. */
+export interface Backend {
+  readonly guarantees: Guarantees;
+  load(key: string, signal: AbortSignal): Promise<Verdict>;
+  save(request: SaveRequest, signal: AbortSignal): Promise<Verdict & { key?: string }>;
+  find?(field: string, value: string, signal: AbortSignal): Promise<Verdict & { key?: string }>;
+}
+export interface SaveRequest { key: string | null; doc: Doc; changed: string[]; stamp: string | null; token: string; submit?: boolean }
+
+/** Durable journal. `append` resolves when the entries survive a crash of the page. */
+export interface Store {
+  append(user: string, entries: Uint8Array[]): Promise<void>;
+  load(user: string): Promise<Uint8Array[]>;
+  compact(user: string, snapshot: Uint8Array[]): Promise<void>;
+}
+export class RestampError extends Error { readonly code: string }

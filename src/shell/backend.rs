@@ -1,0 +1,301 @@
+//! Backends: the built-in dialects over `fetch`, or a plain object of the page.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Function, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{future_to_promise, JsFuture};
+use web_sys::{AbortController, AbortSignal};
+
+use super::convert::{function, get, parse, stringify, text};
+use super::error::{error, invalid};
+use super::fetch::{Answer, Fetch};
+use crate::adapters::{options, verdict, Adapter, Guarantees, Meaning, SaveKind};
+use crate::core::call::{Call, CreateCall, FindOutcome, LoadOutcome, SaveOutcome, UpdateCall};
+use crate::core::event::{CallId, Event};
+use crate::core::json;
+use crate::core::policy::{CompareAndSet, TokenSupport};
+use crate::core::stamp::Stamp;
+
+const TIMEOUT_MS: u32 = 15_000;
+
+thread_local! {
+    /// Backends made here, by the number that their JavaScript object shows. Documents then go
+    /// from the answer to the till as bytes, not as objects.
+    static MADE: RefCell<Vec<Rc<Http>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A dialect over `fetch`.
+pub(super) struct Http {
+    adapter: Box<dyn Adapter>,
+    fetch: Fetch,
+    authorization: Option<String>,
+    csrf: Option<Function>,
+    csrf_token: RefCell<Option<String>>,
+}
+
+impl Http {
+    async fn answer(&self, call: &Call, signal: Option<AbortSignal>) -> Answer {
+        let request = self.adapter.request(call);
+        let mut headers = Vec::new();
+        if let Some(authorization) = &self.authorization {
+            headers.push(("Authorization", authorization.clone()));
+        }
+        if request.method != "GET" {
+            if self.csrf_token.borrow().is_none() {
+                self.renew_csrf().await;
+            }
+            if let Some(token) = &*self.csrf_token.borrow() {
+                headers.push(("X-Frappe-CSRF-Token", token.clone()));
+            }
+        }
+        self.fetch.send(request, &headers, signal).await
+    }
+
+    /// Asks the page for a CSRF token; whether there is one now.
+    async fn renew_csrf(&self) -> bool {
+        let Some(csrf) = &self.csrf else { return false };
+        let Ok(promise) = csrf.call0(&JsValue::UNDEFINED) else { return false };
+        let token = JsFuture::from(Promise::resolve(&promise)).await;
+        let token = token.ok().and_then(|token| token.as_string());
+        let renewed = token.is_some();
+        *self.csrf_token.borrow_mut() = token;
+        renewed
+    }
+
+    async fn save(&self, call: &Call, signal: Option<AbortSignal>) -> SaveOutcome {
+        let kind = match call {
+            Call::Create(_) => SaveKind::Create,
+            Call::Update(update) if update.submit => SaveKind::Submit,
+            Call::Update(_) | Call::Load { .. } | Call::Find { .. } => SaveKind::Update,
+        };
+        let answer = self.answer(call, signal.clone()).await;
+        let outcome = self.adapter.classify_save(kind, &answer.response());
+        // A refused CSRF token proves that nothing was applied: one renewal, one repetition.
+        if outcome == (SaveOutcome::Unauthenticated { csrf: true }) && self.renew_csrf().await {
+            let answer = self.answer(call, signal).await;
+            return self.adapter.classify_save(kind, &answer.response());
+        }
+        outcome
+    }
+
+    async fn load(&self, key: &str, signal: Option<AbortSignal>) -> LoadOutcome {
+        let answer = self.answer(&Call::Load { key: key.to_owned() }, signal).await;
+        self.adapter.classify_load(&answer.response())
+    }
+
+    async fn find(&self, field: &str, value: &str, signal: Option<AbortSignal>) -> FindOutcome {
+        let call = Call::Find { field: field.to_owned(), value: value.to_owned() };
+        let answer = self.answer(&call, signal).await;
+        self.adapter.classify_find(field, value, &answer.response())
+    }
+}
+
+/// A backend made by `frappe()` or `rest()`.
+#[wasm_bindgen]
+pub struct HttpBackend {
+    http: Rc<Http>,
+    number: usize,
+}
+
+#[wasm_bindgen]
+impl HttpBackend {
+    /// What it truly offers.
+    #[wasm_bindgen(getter)]
+    pub fn guarantees(&self) -> JsValue {
+        parse(&self.http.adapter.guarantees().to_json())
+    }
+
+    /// The number by which a till finds it.
+    #[wasm_bindgen(getter, js_name = restampBackend)]
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Loads a document.
+    pub fn load(&self, key: String, signal: Option<AbortSignal>) -> Promise {
+        let http = self.http.clone();
+        future_to_promise(async move {
+            Ok(parse(&Meaning::Load(http.load(&key, signal).await).to_json()))
+        })
+    }
+
+    /// Saves a document.
+    pub fn save(&self, request: &JsValue, signal: Option<AbortSignal>) -> Result<Promise, JsValue> {
+        let http = self.http.clone();
+        let call = save_call(&stringify(request, "request")?)
+            .ok_or_else(|| invalid("request", "a SaveRequest"))?;
+        Ok(future_to_promise(async move {
+            Ok(parse(&Meaning::Save(http.save(&call, signal).await).to_json()))
+        }))
+    }
+
+    /// Finds a document by a unique field.
+    pub fn find(&self, field: String, value: String, signal: Option<AbortSignal>) -> Promise {
+        let http = self.http.clone();
+        future_to_promise(async move {
+            Ok(parse(&Meaning::Find(http.find(&field, &value, signal).await).to_json()))
+        })
+    }
+}
+
+/// A `SaveRequest` of the page as a call; an update without a stamp is none.
+fn save_call(request: &[u8]) -> Option<Call> {
+    let word =
+        |name: &str| json::member(request, name).and_then(json::text).map(|text| text.into_owned());
+    let document = json::member(request, "doc")?.to_vec();
+    let token = word("token").unwrap_or_default();
+    let Some(key) = word("key") else { return Some(Call::Create(CreateCall { document, token })) };
+    let mut changed = Vec::new();
+    let list = json::member(request, "changed")?;
+    json::elements(list, 0, |name| {
+        changed.extend(json::text(name.of(list)).map(|name| name.into_owned()));
+    })
+    .ok()?;
+    let submit = json::member(request, "submit") == Some(b"true");
+    let stamp = Stamp(word("stamp")?);
+    Some(Call::Update(UpdateCall { key, document, changed, stamp, token, submit }))
+}
+
+fn made(
+    given: &JsValue,
+    adapter: Box<dyn Adapter>,
+    authorization: Option<String>,
+) -> Result<HttpBackend, JsValue> {
+    let timeout = get(given, "timeout").as_f64();
+    if timeout.is_some_and(|ms| !(1.0..=2_147_483_647.0).contains(&ms)) {
+        return Err(invalid("timeout", "milliseconds from 1 to 2147483647"));
+    }
+    let http = Rc::new(Http {
+        adapter,
+        fetch: Fetch {
+            url: text(given, "url").unwrap_or_default().trim_end_matches('/').to_owned(),
+            headers: get(given, "headers"),
+            fetch: function(given, "fetch"),
+            timeout_ms: timeout.map_or(TIMEOUT_MS, |ms| ms as u32),
+        },
+        authorization,
+        csrf: function(given, "csrf"),
+        csrf_token: RefCell::new(None),
+    });
+    let number = MADE.with_borrow_mut(|made| {
+        made.push(http.clone());
+        made.len()
+    });
+    Ok(HttpBackend { http, number })
+}
+
+/// A Frappe or ERPNext server.
+#[wasm_bindgen]
+pub fn frappe(options: &JsValue) -> Result<HttpBackend, JsValue> {
+    let adapter = options::frappe(&stringify(options, "options")?).map_err(option_error)?;
+    let token = text(options, "token").map(|token| ["token ", &token].concat());
+    made(options, Box::new(adapter), token)
+}
+
+/// A REST server.
+#[wasm_bindgen]
+pub fn rest(options: &JsValue) -> Result<HttpBackend, JsValue> {
+    let adapter = options::rest(&stringify(options, "options")?).map_err(option_error)?;
+    made(options, Box::new(adapter), None)
+}
+
+fn option_error(name: &'static str) -> JsValue {
+    error("invalid-argument", &["options.", name, " is missing or malformed"])
+}
+
+/// The backend of a till.
+pub(super) enum Backend {
+    Http(Rc<Http>),
+    Page(JsValue),
+}
+
+impl Backend {
+    pub(super) fn new(value: JsValue) -> Result<Backend, JsValue> {
+        if let Some(number) = get(&value, "restampBackend").as_f64() {
+            let made = MADE.with_borrow(|made| made.get(number as usize - 1).cloned());
+            return made.map(Backend::Http).ok_or_else(|| invalid("backend", "a Backend"));
+        }
+        if function(&value, "load").is_none() || function(&value, "save").is_none() {
+            return Err(invalid("backend", "a Backend: an object with load() and save()"));
+        }
+        Ok(Backend::Page(value))
+    }
+
+    pub(super) fn guarantees(&self) -> Guarantees {
+        match self {
+            Backend::Http(http) => http.adapter.guarantees(),
+            Backend::Page(object) => {
+                let given = get(object, "guarantees");
+                let compare = match text(&given, "compareAndSet").as_deref() {
+                    Some("racy") => CompareAndSet::Racy,
+                    Some("none") => CompareAndSet::None,
+                    Some(_) | None => CompareAndSet::Atomic,
+                };
+                let token = match text(&given, "token").as_deref() {
+                    Some("native") => TokenSupport::Native,
+                    Some("field") => TokenSupport::Field,
+                    Some(_) | None => TokenSupport::None,
+                };
+                Guarantees::plain(compare, token)
+            }
+        }
+    }
+
+    pub(super) fn can_find(&self) -> bool {
+        match self {
+            Backend::Http(_) => true,
+            Backend::Page(object) => function(object, "find").is_some(),
+        }
+    }
+
+    /// Makes a call; the event that reports its answer.
+    pub(super) async fn call(&self, id: CallId, call: Call) -> Event {
+        let is_save = matches!(call, Call::Create(_) | Call::Update(_));
+        match (self, &call) {
+            (Backend::Http(http), Call::Load { key }) => {
+                Event::LoadAnswered { call: id, outcome: http.load(key, None).await }
+            }
+            (Backend::Http(http), Call::Find { field, value }) => {
+                Event::FindAnswered { call: id, outcome: http.find(field, value, None).await }
+            }
+            (Backend::Http(http), Call::Create(_) | Call::Update(_)) => {
+                Event::SaveAnswered { call: id, outcome: http.save(&call, None).await }
+            }
+            (Backend::Page(object), _) => {
+                // A rejected promise is no verdict: then nothing is proven.
+                let verdict = ask(object, &call).await.unwrap_or_default();
+                match call {
+                    _ if is_save => {
+                        Event::SaveAnswered { call: id, outcome: verdict::save_outcome(&verdict) }
+                    }
+                    Call::Find { .. } => {
+                        Event::FindAnswered { call: id, outcome: verdict::find_outcome(&verdict) }
+                    }
+                    Call::Load { .. } | Call::Create(_) | Call::Update(_) => {
+                        Event::LoadAnswered { call: id, outcome: verdict::load_outcome(&verdict) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn ask(object: &JsValue, call: &Call) -> Result<Vec<u8>, JsValue> {
+    let signal = AbortController::new()?.signal();
+    let method = |name: &str| function(object, name).ok_or(JsValue::UNDEFINED);
+    let promise = match call {
+        Call::Load { key } => method("load")?.call2(object, &key.as_str().into(), &signal)?,
+        Call::Find { field, value } => {
+            let (field, value) = (field.as_str().into(), value.as_str().into());
+            method("find")?.call3(object, &field, &value, &signal)?
+        }
+        Call::Create(_) | Call::Update(_) => {
+            let request = parse(&verdict::save_request(call).unwrap_or_default());
+            method("save")?.call2(object, &request, &signal)?
+        }
+    };
+    let verdict = JsFuture::from(Promise::resolve(&promise)).await?;
+    stringify(&verdict, "verdict")
+}

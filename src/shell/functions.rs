@@ -1,0 +1,131 @@
+//! The exported pure functions: `merge`, `mergeBytes`, `classify`, `delay`.
+
+use js_sys::{Array, Object, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen::JsCast;
+
+use super::clock::fraction;
+use super::convert::{document_text, get, parse, set, stringify, text};
+use super::error::{invalid, of_ops, of_reapply};
+use super::options;
+use crate::adapters::{self, CallKind, HttpResponse};
+use crate::core::conflict::Conflict;
+use crate::core::json::list;
+use crate::core::op::Op;
+use crate::core::reapply::{reapply, Circumstances, Mine, Reapplied};
+
+fn mine(value: &JsValue) -> Result<Mine, JsValue> {
+    let ops = get(value, "ops");
+    if Array::is_array(&ops) && !value.has_type::<Uint8Array>() {
+        let ops = Op::parse_list(&stringify(&ops, "mine.ops")?);
+        return ops.map(Mine::Ops).map_err(|error| of_ops(&error));
+    }
+    document_text(value, "mine").map(Mine::Document)
+}
+
+fn run(
+    base: &JsValue,
+    mine_value: &JsValue,
+    theirs: &JsValue,
+    profile: &JsValue,
+    circumstances: &Circumstances,
+) -> Result<Reapplied, JsValue> {
+    let profile = options::profile(profile)?;
+    let base = document_text(base, "base")?;
+    let mine = mine(mine_value)?;
+    let theirs = match theirs {
+        theirs if theirs.is_null() => None,
+        theirs => Some(document_text(theirs, "theirs")?),
+    };
+    reapply(&base, &mine, theirs.as_deref(), &profile, circumstances)
+        .map_err(|error| of_reapply(&error))
+}
+
+/// Lays mine over theirs; documents in, a result object out.
+#[wasm_bindgen]
+pub fn merge(
+    base: &JsValue,
+    mine: &JsValue,
+    theirs: &JsValue,
+    profile: &JsValue,
+    options: &JsValue,
+) -> Result<JsValue, JsValue> {
+    let doubt = get(options, "inDoubt");
+    let sent = get(&doubt, "sent");
+    let circumstances = Circumstances {
+        lost_token: text(&doubt, "token"),
+        lost_sent: if sent.is_undefined() { None } else { Some(document_text(&sent, "sent")?) },
+        expected_total: text(options, "expectedTotal"),
+    };
+    let result = run(base, mine, theirs, profile, &circumstances)?;
+    Ok(parse(&result.to_json()))
+}
+
+/// The same from bytes to bytes: no document becomes a JavaScript object.
+#[wasm_bindgen(js_name = mergeBytes)]
+pub fn merge_bytes(
+    base: &JsValue,
+    mine: &JsValue,
+    theirs: &JsValue,
+    profile: &JsValue,
+) -> Result<JsValue, JsValue> {
+    let result = run(base, mine, theirs, profile, &Circumstances::default())?;
+    let (kind, bytes, conflicts) = match &result {
+        Reapplied::Open { text, merge } => {
+            let kind = if merge.conflicts.is_empty() { "merged" } else { "conflict" };
+            (kind, text, merge.conflicts.as_slice())
+        }
+        Reapplied::Ended { text, .. } => ("terminal", text, &[][..]),
+    };
+    let object = Object::new();
+    set(&object, "kind", &kind.into());
+    set(&object, "bytes", &Uint8Array::from(bytes.as_slice()));
+    set(&object, "conflicts", &parse(&list(conflicts.iter().map(Conflict::to_json))));
+    Ok(object.into())
+}
+
+/// What an answer means.
+#[wasm_bindgen]
+pub fn classify(adapter: &str, call: &str, response: &JsValue) -> Result<JsValue, JsValue> {
+    let kind = CallKind::parse(call).ok_or_else(|| invalid("call", "a CallKind"))?;
+    let Some(status) = get(response, "status").as_f64() else {
+        return Err(invalid("response", "{status, headers?, body?}"));
+    };
+    let mut headers = Vec::new();
+    if let Ok(given) = get(response, "headers").dyn_into::<Object>() {
+        for entry in Object::entries(&given) {
+            let entry = Array::from(&entry);
+            if let (Some(name), Some(value)) = (entry.get(0).as_string(), entry.get(1).as_string())
+            {
+                headers.push((name.to_ascii_lowercase(), value));
+            }
+        }
+    }
+    let body = text(response, "body").unwrap_or_default();
+    let response = HttpResponse { status: status as u16, headers: &headers, body: body.as_bytes() };
+    match adapters::classify(adapter, kind, &response) {
+        Some(meaning) => Ok(parse(&meaning.to_json())),
+        None => Err(invalid("adapter", "\"frappe\" or \"rest\"")),
+    }
+}
+
+/// The wait before a try, ms.
+#[wasm_bindgen]
+pub fn delay(
+    schedule: JsValue,
+    attempt: f64,
+    random: f64,
+    previous: Option<f64>,
+    retry_after: Option<f64>,
+) -> Result<f64, JsValue> {
+    if !(0.0..1.0).contains(&random) {
+        return Err(invalid("random", "a number in [0, 1)"));
+    }
+    if attempt.is_nan() || attempt < 1.0 {
+        return Err(invalid("attempt", "a whole number from 1"));
+    }
+    let schedule = options::schedule(schedule)?;
+    let whole = |value: Option<f64>| value.map(|value| value as u64);
+    let bits = fraction(random);
+    Ok(schedule.delay(attempt as u32, bits, whole(previous), whole(retry_after)) as f64)
+}

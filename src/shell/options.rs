@@ -1,0 +1,108 @@
+//! What the page says about a till: checked once, here.
+
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use super::backend::Backend;
+use super::convert::{get, stringify, text};
+use super::error::{error, invalid, of_profile};
+use crate::core::policy::{Policy, TokenSupport};
+use crate::core::profile::Profile;
+use crate::core::retry::{Kind, Schedule};
+use crate::core::time::WAIT_MS_MAX;
+
+/// `Schedule` of the contract.
+#[derive(Deserialize)]
+struct GivenSchedule {
+    kind: String,
+    base: f64,
+    cap: Option<f64>,
+    factor: Option<f64>,
+    attempts: Option<f64>,
+    deadline: Option<f64>,
+}
+
+/// A schedule of the page.
+pub(super) fn schedule(value: JsValue) -> Result<Schedule, JsValue> {
+    let given: GivenSchedule = serde_wasm_bindgen::from_value(value)
+        .map_err(|_| invalid("schedule", "{kind, base, cap?, factor?, attempts?, deadline?}"))?;
+    let kind = match given.kind.as_str() {
+        "fixed" => Kind::Fixed,
+        "exponential" => Kind::Exponential,
+        "full-jitter" => Kind::FullJitter,
+        "decorrelated" => Kind::Decorrelated,
+        _ => {
+            return Err(invalid("schedule.kind", "fixed, exponential, full-jitter or decorrelated"))
+        }
+    };
+    let most = WAIT_MS_MAX as f64;
+    let ms = |name: &str, value: f64| {
+        if (0.0..=most).contains(&value) {
+            Ok(value as u64)
+        } else {
+            Err(invalid(name, "milliseconds from 0 to 2147483647"))
+        }
+    };
+    let factor = given.factor.unwrap_or(2.0);
+    if !(1.0..=1_000.0).contains(&factor) {
+        return Err(invalid("schedule.factor", "a number from 1 to 1000"));
+    }
+    if given.attempts.is_some_and(|attempts| attempts < 1.0) {
+        return Err(invalid("schedule.attempts", "at least 1"));
+    }
+    Ok(Schedule {
+        kind,
+        base_ms: ms("schedule.base", given.base)?,
+        cap_ms: ms("schedule.cap", given.cap.unwrap_or(most))?,
+        factor_milli: (factor * 1_000.0) as u64,
+        // `as` stops at the largest value: Infinity is "no limit" in effect.
+        attempts_max: given.attempts.map(|attempts| attempts as u32),
+        deadline_ms: given.deadline.map(|deadline| deadline as u64),
+    })
+}
+
+/// A profile of the page; `undefined` is the one without rules.
+pub(super) fn profile(value: &JsValue) -> Result<Profile, JsValue> {
+    if value.is_undefined() {
+        return Ok(Profile::default());
+    }
+    if !value.is_object() {
+        return Err(invalid("profile", "an object"));
+    }
+    Profile::parse(&stringify(value, "profile")?).map_err(|error| of_profile(&error))
+}
+
+/// The policy of a till with this backend.
+pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsValue> {
+    let profile = profile(&get(options, "profile"))?;
+    let schedule = match get(options, "schedule") {
+        given if given.is_undefined() => Schedule::INTERACTIVE,
+        given => schedule(given)?,
+    };
+    let guarantees = backend.guarantees();
+    let can_find = backend.can_find();
+    // A profile that names a unique field for it lets a create be found again.
+    let by_field = can_find && profile.create_token_field.is_some();
+    let token = match guarantees.token {
+        TokenSupport::None if by_field => TokenSupport::Field,
+        token => token,
+    };
+    Ok(Policy {
+        profile,
+        schedule,
+        background: Schedule::BACKGROUND,
+        compare_and_set: guarantees.compare_and_set,
+        token,
+        can_find,
+    })
+}
+
+/// A name that must be there.
+pub(super) fn required_text(options: &JsValue, name: &str) -> Result<String, JsValue> {
+    match text(options, name) {
+        Some(text) if !text.is_empty() => Ok(text),
+        Some(_) | None => {
+            Err(error("invalid-argument", &["options.", name, " must be a text that is not empty"]))
+        }
+    }
+}

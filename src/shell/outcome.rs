@@ -1,0 +1,161 @@
+//! Outcomes, notices and log lines as the page gets them (contract: `Outcome`, `TillEvents`).
+
+use wasm_bindgen::prelude::*;
+
+use super::convert::{parse, set};
+use crate::core::call::RejectionCode;
+use crate::core::conflict::Conflict;
+use crate::core::draft::Draft;
+use crate::core::event::{Outcome, Queued, Step, Told};
+use crate::core::json::{list, quoted, text_list, ObjectWriter};
+use crate::core::merge::{Notice, State};
+use crate::core::time::Millis;
+
+/// The outcome of a save; `doc` is the draft's snapshot.
+pub(super) fn outcome(outcome: &Outcome, draft: &Draft, doc: &JsValue) -> JsValue {
+    let mut object = ObjectWriter::new();
+    object.text("key", draft.key());
+    match outcome {
+        Outcome::Committed { stamp, attempts, incoming, reapplied, echoed } => {
+            object.text("kind", "committed").raw("attempts", attempts.to_string().as_bytes());
+            match stamp {
+                Some(stamp) => object.text("stamp", &stamp.0),
+                None => object.raw("stamp", b"null"),
+            };
+            object.raw("incoming", &text_list(incoming)).raw("reapplied", &text_list(reapplied));
+            object.raw("echoed", flag(*echoed));
+        }
+        Outcome::Conflict(conflicts) => {
+            object.text("kind", "conflict");
+            object.raw("conflicts", &list(conflicts.iter().map(Conflict::to_json)));
+            object.text("message", "Two tills changed the same thing. Please choose.");
+        }
+        Outcome::Queued { why, next_attempt_at } => {
+            object.text("kind", "queued");
+            let (reason, message) = queued(*why);
+            object.text("reason", reason).text("message", message);
+            if let Some(at) = next_attempt_at {
+                object.raw("nextAttemptAt", at.0.to_string().as_bytes());
+            }
+        }
+        Outcome::Rejected(rejection) => {
+            object.text("kind", "rejected").text("message", &rejection.message);
+            object.text(
+                "code",
+                match rejection.code {
+                    RejectionCode::Forbidden => "forbidden",
+                    RejectionCode::Invalid => "invalid",
+                    RejectionCode::Stock => "stock",
+                },
+            );
+            object.raw("fields", &text_list(&rejection.fields));
+        }
+        Outcome::Ended(ending) => {
+            object
+                .text("kind", "terminal")
+                .text("message", ended(ending.state, ending.already_done));
+            ending.write(&mut object);
+        }
+    }
+    let value = parse(&object.finish());
+    if matches!(outcome, Outcome::Committed { .. }) {
+        set(&value, "doc", doc);
+    }
+    value
+}
+
+fn flag(value: bool) -> &'static [u8] {
+    if value {
+        b"true"
+    } else {
+        b"false"
+    }
+}
+
+fn queued(why: Queued) -> (&'static str, &'static str) {
+    match why {
+        Queued::Offline => ("offline", "Saved on this till. Will be sent when the server answers."),
+        Queued::Busy => ("busy", "Saved on this till. The server is busy; it will be sent soon."),
+        Queued::SignedOut => ("signed-out", "Saved on this till. Will be sent after signing in."),
+    }
+}
+
+fn ended(state: State, already_done: bool) -> &'static str {
+    match state {
+        State::Submitted if already_done => "Already saved. Nothing to do.",
+        State::Submitted => "This bill has been closed elsewhere. Your new items are kept.",
+        State::Cancelled => "This bill was cancelled. Your items and payments are kept.",
+        State::Deleted => "This bill no longer exists. Your items are kept.",
+        State::Replaced => "This bill's number belongs to another sale now. Your items are kept.",
+    }
+}
+
+/// The `notice` event.
+pub(super) fn notice(key: &str, told: &Told) -> JsValue {
+    let mut object = ObjectWriter::new();
+    object.text("key", key);
+    match told {
+        Told::Merged(places) => {
+            object.text("kind", "merged").raw("paths", &text_list(places));
+            object.text("message", "Another till also changed this bill.");
+        }
+        Told::Merge(Notice::Repriced { path, from, to }) => {
+            object.text("kind", "repriced").text("path", path).text("from", from).text("to", to);
+            object.text("message", &["The price is now ", to].concat());
+        }
+        Told::Merge(Notice::AlreadySaved { token }) => {
+            object.text("kind", "already-saved").text("message", "It had been saved already.");
+            if let Some(token) = token {
+                object.text("token", token);
+            }
+        }
+        Told::NeedsReprice => {
+            object.text("kind", "needs-reprice");
+            object.text("message", "Prices and offers must be computed again.");
+        }
+        Told::WeakBackend(promise) => {
+            object.text("kind", "weak-backend").text("message", promise);
+        }
+    }
+    parse(&object.finish())
+}
+
+/// The `log` event.
+pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
+    let mut object = ObjectWriter::new();
+    object.raw("at", now.0.to_string().as_bytes()).text("key", key).text("event", step.name());
+    let mut count = |name: &str, value: u64| {
+        object.raw(name, value.to_string().as_bytes());
+    };
+    match step {
+        Step::SaveSent(attempt) => count("attempt", u64::from(*attempt)),
+        Step::Merged(incoming, reapplied) => {
+            count("incoming", *incoming as u64);
+            count("reapplied", *reapplied as u64);
+        }
+        Step::Asked(conflicts) => count("conflicts", *conflicts as u64),
+        Step::Waiting(until) => count("until", until.0),
+        Step::LoadSent
+        | Step::Stale
+        | Step::Loaded
+        | Step::InDoubt
+        | Step::Echoed
+        | Step::Committed
+        | Step::Rejected
+        | Step::SignedOut
+        | Step::Ended => {}
+    }
+    let level = match step {
+        Step::SaveSent(_) | Step::LoadSent | Step::Loaded => "debug",
+        Step::InDoubt | Step::SignedOut | Step::Rejected => "warn",
+        Step::Stale
+        | Step::Merged(..)
+        | Step::Asked(_)
+        | Step::Echoed
+        | Step::Waiting(_)
+        | Step::Committed
+        | Step::Ended => "info",
+    };
+    object.raw("level", &quoted(level));
+    parse(&object.finish())
+}

@@ -1,0 +1,381 @@
+//! The loop: an event goes to the core's till, its effects are run in order, and what they lead
+//! to comes back as events.
+//!
+//! No borrow of a cell lives across an `.await` or a call into the page.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use js_sys::{Function, Object, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+use super::backend::Backend;
+use super::clock::{Clock, Timer};
+use super::convert::{freeze, parse, set};
+use super::store::Journal;
+use super::{error, outcome};
+use crate::core::conflict::Conflict;
+use crate::core::event::{DraftId, Effect, Event, Waiter};
+use crate::core::json::list;
+use crate::core::till::Till;
+
+/// The two ends of a promise.
+pub(super) struct Pledge {
+    pub(super) resolve: Function,
+    pub(super) reject: Function,
+}
+
+impl Pledge {
+    /// A promise and its ends.
+    pub(super) fn new() -> (Promise, Pledge) {
+        let mut ends = None;
+        let promise = Promise::new(&mut |resolve, reject| ends = Some((resolve, reject)));
+        let none = || Function::new_no_args("");
+        let (resolve, reject) = ends.unwrap_or_else(|| (none(), none()));
+        (promise, Pledge { resolve, reject })
+    }
+
+    pub(super) fn keep(&self, value: &JsValue) {
+        let _ = self.resolve.call1(&JsValue::UNDEFINED, value);
+    }
+
+    pub(super) fn fail(&self, reason: &JsValue) {
+        let _ = self.reject.call1(&JsValue::UNDEFINED, reason);
+    }
+}
+
+/// What the page sees of a draft, kept until something in it changes.
+struct View {
+    version: u32,
+    doc: Option<JsValue>,
+    conflicts: Option<JsValue>,
+}
+
+/// A till with all that it needs to run.
+pub(super) struct Runner {
+    pub(super) till: RefCell<Till>,
+    pub(super) closed: Cell<bool>,
+    backend: Backend,
+    pub(super) journal: Rc<Journal>,
+    clock: Clock,
+    timer: RefCell<Option<Timer>>,
+    next_number: Cell<u32>,
+    views: RefCell<BTreeMap<DraftId, View>>,
+    waiters: RefCell<BTreeMap<u32, Pledge>>,
+    opening: RefCell<BTreeMap<DraftId, (String, Pledge)>>,
+    listeners: RefCell<Vec<(u32, Topic, Function)>>,
+}
+
+/// What a listener wants to hear of.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Topic {
+    /// Changes of one draft, without details.
+    Draft(DraftId),
+    /// An event of the till: `draft`, `notice`, `outbox` or `log`.
+    Till(String),
+}
+
+impl Runner {
+    pub(super) fn new(till: Till, backend: Backend, journal: Journal, clock: Clock) -> Rc<Runner> {
+        let first = till.drafts().len() as u32;
+        Rc::new(Runner {
+            till: RefCell::new(till),
+            closed: Cell::new(false),
+            backend,
+            journal: Rc::new(journal),
+            clock,
+            timer: RefCell::default(),
+            next_number: Cell::new(first),
+            views: RefCell::default(),
+            waiters: RefCell::default(),
+            opening: RefCell::default(),
+            listeners: RefCell::default(),
+        })
+    }
+
+    /// A number that was not given before: for drafts, waiters and listeners.
+    pub(super) fn number(&self) -> u32 {
+        self.next_number.set(self.next_number.get() + 1);
+        self.next_number.get()
+    }
+
+    /// Hands an event to the till and sees to its effects.
+    ///
+    /// # Errors
+    /// A `RestampError` if the event made no sense; then nothing has changed.
+    pub(super) fn dispatch(self: &Rc<Self>, event: Event) -> Result<(), JsValue> {
+        if self.closed.get() {
+            return Err(error::error("closed", &["this till is closed"]));
+        }
+        let (now, random) = (self.clock.now(), self.clock.random());
+        let effects = self.till.borrow_mut().handle(event, now, random);
+        let mut later = Vec::new();
+        let mut refused = Ok(());
+        for effect in effects {
+            match effect {
+                // Taken at once, so that the order on disk is the order of events.
+                Effect::Journal(entry) => self.journal.append(entry),
+                Effect::Refused(misuse) => refused = Err(error::of_misuse(&misuse)),
+                other => later.push(other),
+            }
+        }
+        self.arm_timer();
+        if !later.is_empty() {
+            self.run(later);
+        }
+        refused
+    }
+
+    /// Journal first, send second, answer third; that something changed is shown at once.
+    fn run(self: &Rc<Self>, effects: Vec<Effect>) {
+        let (shown, kept): (Vec<Effect>, Vec<Effect>) =
+            effects.into_iter().partition(|effect| matches!(effect, Effect::Changed(_)));
+        for effect in shown {
+            self.perform(effect);
+        }
+        if kept.is_empty() {
+            // Nobody waits for the disk now, but it shall not wait either.
+            if !self.journal.is_settled() {
+                let runner = self.clone();
+                spawn_local(async move { runner.settle_journal().await });
+            }
+            return;
+        }
+        let runner = self.clone();
+        spawn_local(async move {
+            runner.settle_journal().await;
+            for effect in kept {
+                runner.perform(effect);
+            }
+        });
+    }
+
+    /// Waits for the journal; a journal that cannot be kept is told once, and the till goes on.
+    pub(super) async fn settle_journal(self: &Rc<Self>) {
+        self.journal.settled().await;
+        self.tell_failure();
+    }
+
+    pub(super) fn tell_failure(self: &Rc<Self>) {
+        if self.journal.take_failure().is_some() {
+            let message = "This till cannot write to its disk: what is not sent yet is lost if \
+                           the page closes.";
+            let notice = Object::new();
+            set(&notice, "key", &"".into());
+            set(&notice, "kind", &"storage".into());
+            set(&notice, "message", &message.into());
+            self.emit(&Topic::Till("notice".into()), &notice);
+        }
+    }
+
+    fn perform(self: &Rc<Self>, effect: Effect) {
+        match effect {
+            Effect::Journal(_) | Effect::Refused(_) => {}
+            Effect::Call { id, call } => {
+                let runner = self.clone();
+                spawn_local(async move {
+                    let event = runner.backend.call(id, call).await;
+                    // After close() the answer is nobody's.
+                    let _ = runner.dispatch(event);
+                });
+            }
+            Effect::Opened(draft) => {
+                let opened = self.opening.borrow_mut().remove(&draft);
+                if let Some((_, pledge)) = opened {
+                    pledge.keep(&super::draft::Draft::handle(self, draft));
+                }
+            }
+            Effect::NotOpened { draft, why } => {
+                let opened = self.opening.borrow_mut().remove(&draft);
+                if let Some((key, pledge)) = opened {
+                    pledge.fail(&error::of_not_opened(&why, &key));
+                }
+            }
+            Effect::Changed(draft) => self.changed(draft),
+            Effect::Settle { waiter, draft, outcome } => self.settle(waiter, draft, &outcome),
+            Effect::Notice { draft, notice } => {
+                let notice = outcome::notice(&self.key(draft), &notice);
+                self.emit(&Topic::Till("notice".into()), &notice);
+            }
+            Effect::Log { draft, step } => {
+                let line = outcome::log(&self.key(draft), &step, self.clock.now());
+                self.emit(&Topic::Till("log".into()), &line);
+            }
+        }
+    }
+
+    fn changed(self: &Rc<Self>, draft: DraftId) {
+        let (key, status, waiting) = {
+            let till = self.till.borrow();
+            let Some(draft) = till.draft(draft) else { return };
+            (draft.key().to_owned(), draft.status(), till.waiting())
+        };
+        let event = Object::new();
+        set(&event, "key", &key.into());
+        set(&event, "status", &status.into());
+        self.emit(&Topic::Draft(draft), &JsValue::UNDEFINED);
+        self.emit(&Topic::Till("draft".into()), &event);
+        let event = Object::new();
+        set(&event, "waiting", &JsValue::from_f64(waiting as f64));
+        self.emit(&Topic::Till("outbox".into()), &event);
+    }
+
+    fn settle(
+        self: &Rc<Self>,
+        waiter: Waiter,
+        number: DraftId,
+        outcome: &crate::core::event::Outcome,
+    ) {
+        let Some(pledge) = self.waiters.borrow_mut().remove(&waiter.0) else { return };
+        let doc = self.doc(number);
+        let value = {
+            let till = self.till.borrow();
+            let Some(draft) = till.draft(number) else { return };
+            outcome::outcome(outcome, draft, &doc)
+        };
+        pledge.keep(&value);
+    }
+
+    fn key(&self, draft: DraftId) -> String {
+        self.till.borrow().draft(draft).map_or(String::new(), |draft| draft.key().to_owned())
+    }
+
+    /* ---------------------------------------------------------------- promises and listeners */
+
+    /// A promise of the outcome that `waiter` waits for.
+    pub(super) fn wait(&self, waiter: Waiter) -> Promise {
+        let (promise, pledge) = Pledge::new();
+        self.waiters.borrow_mut().insert(waiter.0, pledge);
+        promise
+    }
+
+    /// Somebody stops waiting; the save goes on without them.
+    pub(super) fn abandon(&self, waiter: Waiter) {
+        let pledge = self.waiters.borrow_mut().remove(&waiter.0);
+        if let Some(pledge) = pledge {
+            pledge
+                .fail(&error::error("aborted", &["the caller stopped waiting; the save goes on"]));
+        }
+    }
+
+    /// Nobody waits any more, and nobody is told.
+    pub(super) fn forget(&self, waiter: Waiter) {
+        self.waiters.borrow_mut().remove(&waiter.0);
+    }
+
+    /// A promise of the draft that is being opened.
+    pub(super) fn wait_for_draft(&self, draft: DraftId, key: String) -> Promise {
+        let (promise, pledge) = Pledge::new();
+        self.opening.borrow_mut().insert(draft, (key, pledge));
+        promise
+    }
+
+    pub(super) fn forget_opening(&self, draft: DraftId) {
+        self.opening.borrow_mut().remove(&draft);
+    }
+
+    /// Adds a listener; the function that takes it away again.
+    pub(super) fn listen(self: &Rc<Self>, topic: Topic, listener: Function) -> JsValue {
+        let number = self.number();
+        self.listeners.borrow_mut().push((number, topic, listener));
+        let runner = Rc::downgrade(self);
+        Closure::<dyn FnMut()>::new(move || {
+            if let Some(runner) = runner.upgrade() {
+                runner.listeners.borrow_mut().retain(|(known, ..)| *known != number);
+            }
+        })
+        .into_js_value()
+    }
+
+    fn emit(&self, topic: &Topic, event: &JsValue) {
+        let heard: Vec<Function> = self
+            .listeners
+            .borrow()
+            .iter()
+            .filter(|(_, wanted, _)| wanted == topic)
+            .map(|(_, _, listener)| listener.clone())
+            .collect();
+        for listener in heard {
+            // A listener that throws is its author's matter: the save goes on, the console tells.
+            if let Err(thrown) = listener.call1(&JsValue::UNDEFINED, event) {
+                let _ = Promise::reject(&thrown);
+            }
+        }
+    }
+
+    /* ---------------------------------------------------------------- time */
+
+    /// One timer for everything that waits.
+    fn arm_timer(self: &Rc<Self>) {
+        let next = self.till.borrow().next_wake();
+        let timer = next.map(|at| {
+            let runner = self.clone();
+            let wait = at.since(self.clock.now());
+            self.clock.sleep(wait, move || {
+                let _ = runner.dispatch(Event::Wake);
+            })
+        });
+        let before = self.timer.replace(timer);
+        drop(before);
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.set(true);
+        drop(self.timer.replace(None));
+        self.listeners.borrow_mut().clear();
+        let waiting = std::mem::take(&mut *self.waiters.borrow_mut());
+        let reason = error::error("closed", &["the till was closed; what is unsent is kept"]);
+        for pledge in waiting.values() {
+            pledge.fail(&reason);
+        }
+        let opening = std::mem::take(&mut *self.opening.borrow_mut());
+        for (_, pledge) in opening.values() {
+            pledge.fail(&reason);
+        }
+    }
+
+    /* ---------------------------------------------------------------- snapshots */
+
+    fn view<T>(&self, number: DraftId, read: impl FnOnce(&mut View) -> T) -> T {
+        let version = self.till.borrow().draft(number).map_or(0, |draft| draft.version());
+        let mut views = self.views.borrow_mut();
+        let view = views.entry(number).or_insert(View { version, doc: None, conflicts: None });
+        if view.version != version {
+            *view = View { version, doc: None, conflicts: None };
+        }
+        read(view)
+    }
+
+    /// The document, frozen; the same object until something in it changes.
+    pub(super) fn doc(&self, number: DraftId) -> JsValue {
+        if let Some(doc) = self.view(number, |view| view.doc.clone()) {
+            return doc;
+        }
+        let text = {
+            let till = self.till.borrow();
+            till.draft(number).map(|draft| draft.text(till.policy())).unwrap_or_default()
+        };
+        let doc = parse(&text);
+        freeze(&doc);
+        self.view(number, |view| view.doc = Some(doc.clone()));
+        doc
+    }
+
+    /// Open conflicts, frozen; the same list until something in it changes.
+    pub(super) fn conflicts(&self, number: DraftId) -> JsValue {
+        if let Some(conflicts) = self.view(number, |view| view.conflicts.clone()) {
+            return conflicts;
+        }
+        let text = {
+            let till = self.till.borrow();
+            let conflicts = till.draft(number).map_or(&[][..], |draft| draft.conflicts());
+            list(conflicts.iter().map(Conflict::to_json))
+        };
+        let value = parse(&text);
+        freeze(&value);
+        self.view(number, |view| view.conflicts = Some(value.clone()));
+        value
+    }
+}

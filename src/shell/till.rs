@@ -1,0 +1,116 @@
+//! The exported class `Till` and `openTill()`.
+
+use std::rc::Rc;
+
+use js_sys::{Function, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+
+use super::backend::Backend;
+use super::clock::Clock;
+use super::convert::{document_text, get};
+use super::draft::Draft;
+use super::error::{self, invalid};
+use super::options;
+use super::runner::{Runner, Topic};
+use super::store::{Journal, Store};
+use crate::core::event::{DraftId, Event};
+use crate::core::till::Till as Core;
+
+/// The drafts of one till.
+#[wasm_bindgen]
+pub struct Till {
+    runner: Rc<Runner>,
+}
+
+/// Opens a till: reads its journal and lets go on what was under way.
+#[wasm_bindgen(js_name = openTill)]
+pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
+    if !options.is_object() {
+        return Err(invalid("options", "an object"));
+    }
+    let backend = Backend::new(get(&options, "backend"))?;
+    let policy = options::policy(&options, &backend)?;
+    options::required_text(&options, "till")?;
+    let user = options::required_text(&options, "user")?;
+    let (store, failure) = Store::open(get(&options, "store")).await?;
+    let journal = Journal::new(store, user, failure);
+    let entries = journal.load().await?;
+    let restored = Core::restore(policy, entries.iter().map(Vec::as_slice), DraftId(0));
+    let core = restored.map_err(|error| error::of_restore(&error))?;
+    // What is settled leaves the journal here; the rest becomes one entry a draft.
+    let snapshot = core.journal();
+    if snapshot.len() < entries.len() {
+        journal.compact(&snapshot).await?;
+    }
+    let runner = Runner::new(core, backend, journal, Clock::new(get(&options, "host")));
+    runner.dispatch(Event::Online)?;
+    listen_for_network(&runner);
+    Ok(Till { runner })
+}
+
+/// The browser's word that the network is back is a hint to try now, nothing more.
+fn listen_for_network(runner: &Rc<Runner>) {
+    let global = js_sys::global();
+    let Some(listen) = super::convert::function(&global, "addEventListener") else { return };
+    let runner = Rc::downgrade(runner);
+    let online = Closure::<dyn FnMut()>::new(move || {
+        if let Some(runner) = runner.upgrade() {
+            let _ = runner.dispatch(Event::Online);
+        }
+    });
+    let _ = listen.call2(&global, &"online".into(), &online.into_js_value());
+}
+
+#[wasm_bindgen]
+impl Till {
+    /// The local draft of this document if there is one, else the server's copy.
+    pub fn open(&self, key: JsValue) -> Result<Promise, JsValue> {
+        let Some(key) = key.as_string().filter(|key| !key.is_empty()) else {
+            return Err(invalid("key", "a text that is not empty"));
+        };
+        let known = self.runner.till.borrow().find(&key);
+        if let Some(draft) = known {
+            return Ok(Promise::resolve(&Draft::handle(&self.runner, draft)));
+        }
+        let draft = DraftId(self.runner.number());
+        let promise = self.runner.wait_for_draft(draft, key.clone());
+        self.runner.dispatch(Event::Open { draft, key })?;
+        Ok(promise)
+    }
+
+    /// A new document.
+    pub fn create(&self, doc: &JsValue) -> Result<Promise, JsValue> {
+        let document = document_text(doc, "doc")?;
+        let draft = DraftId(self.runner.number());
+        let promise = self.runner.wait_for_draft(draft, String::new());
+        let created = self.runner.dispatch(Event::Create { draft, document });
+        if let Err(thrown) = created {
+            self.runner.forget_opening(draft);
+            return Err(thrown);
+        }
+        Ok(promise)
+    }
+
+    /// Calls `listener` for every event of this type; the answer takes it away again.
+    pub fn on(&self, kind: String, listener: Function) -> Result<JsValue, JsValue> {
+        match kind.as_str() {
+            "draft" | "notice" | "outbox" | "log" => {
+                let stop = self.runner.listen(Topic::Till(kind), listener);
+                self.runner.tell_failure();
+                Ok(stop)
+            }
+            _ => Err(invalid("type", "\"draft\", \"notice\", \"outbox\" or \"log\"")),
+        }
+    }
+
+    /// Stops; what is not sent stays in the journal.
+    pub fn close(&self) -> Promise {
+        let runner = self.runner.clone();
+        future_to_promise(async move {
+            runner.settle_journal().await;
+            runner.close();
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+}

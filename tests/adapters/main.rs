@@ -1,0 +1,10 @@
+//! Every dialect against answers recorded from the real servers, and against hostile ones.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod frappe;
+mod frappe_recorded;
+mod frappe_requests;
+mod hostile;
+mod recorded;
+mod rest;
+mod rest_recorded;

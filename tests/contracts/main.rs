@@ -1,0 +1,4 @@
+//! What the core promises, by behaviour.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod scenarios;
