@@ -12,6 +12,11 @@ export function merge(base, mine, theirs, profile, options) {
   return bindings.merge(base, mine, theirs, profile, options);
 }
 
+export function mergeBytes(base, mine, theirs, profile) {
+  assertLoaded();
+  return bindings.mergeBytes(base, mine, theirs, profile);
+}
+
 export function classify(adapter, call, response) {
   assertLoaded();
   return bindings.classify(adapter, call, response);

@@ -109,6 +109,10 @@ export interface Conflict {
   by?: string; at?: number;
   /** Amounts for the payment reasons. */
   paid?: DecimalText; due?: DecimalText;
+  /** With "stock": what is left. */
+  available?: DecimalText;
+  /** With "answer-lost": the value if mine is counted once more, which is what "mine" does. */
+  again?: DecimalText;
 }
 
 export interface MergeResult {
@@ -132,7 +136,12 @@ export function merge(base: DocInput, mine: DocInput | { ops: Op[] }, theirs: Do
   options?: {
     /** My save whose answer was lost: its token (if the backend keeps tokens), or what was sent. */
     inDoubt?: { token?: string; sent?: DocInput };
+    /** The total that I want to submit for: another one of the server's becomes a conflict "total-changed". */
+    expectedTotal?: DecimalText;
   }): MergeResult;
+/** The same, from bytes to bytes: no document becomes a JavaScript object. For speed and for exact number text. */
+export function mergeBytes(base: Uint8Array, mine: Uint8Array | { ops: Op[] }, theirs: Uint8Array, profile: Profile):
+  { kind: MergeResult["kind"]; bytes: Uint8Array; conflicts: Conflict[] };
 
 export interface HttpResponse { status: number; headers?: Record<string, string>; body?: string }
 export type CallKind = "create" | "update" | "submit" | "load" | "find";
@@ -148,7 +157,9 @@ export type Verdict =
   | { kind: "unavailable"; retryAfter?: number; applied: "no" }     // busy, locked, deadlock, limited: certainly not applied
   | { kind: "in-doubt" }                                            // may have been applied: load before repeating
   | { kind: "unauthenticated"; csrf?: boolean }
-  | { kind: "rejected"; code: "forbidden" | "invalid" | "stock"; message: string; fields?: string[] };
+  | { kind: "rejected"; code: "forbidden" | "invalid" | "stock"; message: string; fields?: string[];
+      /** With "stock": rows (by row identity, server row name or article) that ask for more than there is. */
+      rows?: { row: string; available: DecimalText }[] };
 
 export function classify(adapter: "frappe" | "rest", call: CallKind, response: HttpResponse): Verdict;
 
@@ -230,14 +241,33 @@ export type Outcome =
 export interface TillEvents {
   draft: { key: string; status: Status }; notice: { key: string; kind: string; path?: string; message: string };
   outbox: { waiting: number };
+  /**
+   * Steps on the way of a save. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many places),
+   * asked (conflicts), in-doubt, echoed, waiting (until), committed, rejected, signed-out, ended.
+   */
   log: { at: number; key?: string; level: "debug" | "info" | "warn" | "error"; event: string; [detail: string]: unknown };
 }
 
 /* ================================================================== backends and stores */
 
 export interface FetchOptions { url?: string; headers?: Record<string, string>; fetch?: typeof fetch; timeout?: number }
-export function frappe(o: FetchOptions & { doctype: string; token?: string; csrf?: () => string | Promise<string>; methods?: Partial<Record<CallKind, MethodTemplate>> }): Backend;
-export function rest(o: FetchOptions & { path: string; stamp?: "etag" | { field: string } }): Backend;
+/**
+ * Frappe and ERPNext, v14 to v16. `token` is an API key and secret, "key:secret"; without it the page's own session counts, and
+ * `csrf` gives its CSRF token. `tokenField`: the unique field for creations, if the profile names none.
+ */
+export function frappe(o: FetchOptions & {
+  doctype: string; token?: string; csrf?: () => string | Promise<string>; methods?: Partial<Record<CallKind, MethodTemplate>>;
+  api?: "v1" | "v2"; tokenField?: string;
+}): Backend;
+/**
+ * Any REST server. The stamp is the ETag, sent back as If-Match, or a field of the body. `key`: the field that holds a document's
+ * key (default id, name or key). `envelope`: the member of every body that holds the document. `wholeAnswers: false`: answers to
+ * saves leave parts of the document out. `racy`: two saves at once may both be told that they were stored.
+ */
+export function rest(o: FetchOptions & {
+  path: string; stamp?: "etag" | { field: string };
+  key?: string; envelope?: string; tokenField?: string; wholeAnswers?: boolean; racy?: boolean;
+}): Backend;
 /** A front-end's own server method: which argument carries the document and how, and where the answer holds it. */
 export interface MethodTemplate { method?: "GET" | "POST" | "PUT"; path: string; args?: Record<string, string>; encode?: "json" | "json-string" | "form"; answer?: string }
 
@@ -261,4 +291,9 @@ export interface Store {
   load(user: string): Promise<Uint8Array[]>;
   compact(user: string, snapshot: Uint8Array[]): Promise<void>;
 }
+/**
+ * Misuse, or a document that cannot be opened. Codes: not-initialised, not-loaded, invalid-argument, invalid-profile, unknown-path,
+ * unknown-row, row-exists, read-only, not-a-decimal, not-json, not-a-document, no-such-conflict, limit, closed, aborted; from
+ * Till.open(): not-found, unavailable, signed-out, rejected; from openTill(): journal-format, journal-broken.
+ */
 export class RestampError extends Error { readonly code: string }

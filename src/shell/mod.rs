@@ -1,18 +1,18 @@
 //! The browser's side: the only code that knows JavaScript, and the only asynchronous code.
 //!
-//! It decides nothing. [`runner`] feeds events to the core's till and runs the effects in order;
+//! It decides nothing. `runner` feeds events to the core's till and runs the effects in order;
 //! every other file wraps one thing that JavaScript offers.
 
-mod backend;
+pub mod backend;
 mod clock;
 mod convert;
-mod draft;
+pub mod draft;
 mod error;
 mod fetch;
-mod functions;
+pub mod functions;
 mod indexed_db;
 mod options;
 mod outcome;
 mod runner;
 mod store;
-mod till;
+pub mod till;

@@ -6,7 +6,7 @@ export const shared = ["COFFEE", "TEA", "CAKE"];
 /** On the bill from the start, removed by till 1. */
 export const doomed = "WATER";
 const own = { "till-1": "BURGER", "till-2": "FRIES" };
-const EDITS = 50;
+export const EDITS = 50;
 const EDITS_PER_SAVE = 4;
 
 /** The 50 edits of a till: steps on shared rows, rows of its own, and one row removed. */
