@@ -1,4 +1,23 @@
 //! What the core promises, by behaviour.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::wildcard_enum_match_arm)]
 
+mod create;
+mod desk;
+mod edit;
+mod hostile;
+mod in_doubt;
+mod merge;
+mod open;
+mod outbox;
+mod replace;
+mod resolve;
+mod restart;
+mod retry;
+mod save;
 mod scenarios;
+#[path = "../simulation/server.rs"]
+mod server;
+mod stale;
+mod submit;
+mod terminal;

@@ -1,7 +1,7 @@
 // Start reading here: opens two tills on one bill and puts them on the page.
 //
-// `?lang=ar` and `?dir=rtl` choose language and direction; `#NAME` is the bill, so that a reload
-// finds it again, with the edits that were not saved.
+// `?lang=ar` and `?dir=rtl` choose language and direction, `?store=memory` keeps drafts off the
+// disk; `#NAME` is the bill, so that a reload finds it again, with the edits that were not saved.
 import { button, el, setText, translateAll } from "./dom.mjs";
 import { Scenarios } from "./scenarios.mjs";
 import { Station } from "./station.mjs";
@@ -18,7 +18,8 @@ start().catch((error) => {
 
 async function start() {
   applyDirection(address.searchParams.get("dir"));
-  const stations = await Promise.all(["till-1", "till-2"].map((id) => Station.open(id, session())));
+  const store = address.searchParams.get("store") ?? "indexeddb";
+  const stations = await Promise.all(["till-1", "till-2"].map((id) => Station.open(id, { session: session(), store })));
   const timeline = new Timeline();
   const scenarios = new Scenarios(stations);
   const views = stations.map((station, index) => {
@@ -46,9 +47,10 @@ async function start() {
 function build(scenarios, views, timeline) {
   const header = el("header", { class: "page-head" },
     el("div", { class: "page-title" }, el("h1", { word: "title" }), el("p", { word: "lead" })),
+    scenarios.bar,
     el("p", { class: "bill" }, el("span", { word: "bill" }), " ", el("bdi", { id: "bill" }, "…")),
     button({ id: "language", word: "other_language" }));
-  return [header, scenarios.bar, scenarios.result, el("main", { class: "tills" }, ...views.map((view) => view.root)), timeline.root];
+  return [header, scenarios.result, el("main", { class: "tills" }, ...views.map((view) => view.root)), timeline.root];
 }
 
 function showBill(key) {

@@ -14,10 +14,13 @@ export function sentence(entry, { short = false } = {}) {
     if (money.has(entry.word)) return amount(value);
     return entry.field ? value : quantity(value);
   };
-  if (short && entry.word === "news.quantity") return `${show(entry.from)} → ${show(entry.to)} · ${cashier(entry.by)}`;
+  if (short && entry.word === "news.quantity") {
+    return say("news.step", { from: show(entry.from), to: show(entry.to), who: cashier(entry.by) });
+  }
   if (short) return cashier(entry.by);
   const item = entry.payment ? say(`pay.${entry.payment.mode_of_payment}`) : itemName(entry.item);
-  return say(entry.word, { item, field: say(fieldWords[entry.field]), from: show(entry.from), to: show(entry.to) });
+  const field = entry.field && say(fieldWords[entry.field]);
+  return say(entry.word, { item, field, from: show(entry.from), to: show(entry.to) });
 }
 
 export class NewsView {

@@ -63,8 +63,8 @@ export class QuestionView {
   }
 
   /** Neither mine nor theirs: any other number. */
-  stepper(start, take) {
-    let value = units(start);
+  stepper([mine, theirs], take) {
+    let value = units(mine) + units(theirs);
     const go = big(say("take.value", { n: quantity(text(value)) }), () => take(text(value)), null, "value");
     const step = (by) => () => {
       if (value + by <= 0n) return;

@@ -4,7 +4,7 @@ import { amount, knows, quantity, say } from "./words.mjs";
 
 const fieldWords = { "@customer": "customer", customer: "customer", "@discount": "discount", remarks: "note" };
 
-/** { text, choices: [{ label, big?, take }], stepper? }; `stepper` is the number to start from. */
+/** { text, choices: [{ label, big?, take }], stepper? }; `stepper` holds the numbers to start from: their sum. */
 export function question(conflict, station) {
   const row = rowOf(conflict, station);
   const facts = {
@@ -49,7 +49,7 @@ function answers(conflict, facts) {
       return { choices: [{ label: "take.value", n: facts.theirs, take: "theirs" }, { label: "take.value", n: facts.mine_plus, take: "mine" }] };
     default:
       return conflict.path.endsWith("].qty")
-        ? { choices: [mine, theirs], stepper: conflict.mine }
+        ? { choices: [mine, theirs], stepper: [conflict.mine, conflict.theirs] }
         : { choices: [mine, theirs] };
   }
 }

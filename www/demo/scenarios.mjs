@@ -71,6 +71,7 @@ export class Scenarios {
     await Promise.all(this.stations.map((station) => run(station, { pause: EDIT_PAUSE_MS })));
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     stop.forEach((end) => end());
+    await Promise.all(this.stations.map((station) => station.look()));
     const doc = await fetchDocument(this.stations[0]);
     const times = (name) => heard.filter((event) => event.event === name).length;
     this.lastRace = {
@@ -84,15 +85,14 @@ export class Scenarios {
   showRace() {
     const { lines, ...counts } = this.lastRace;
     const all = holdsAll(lines) && counts.asked === 0;
-    const cell = (text, exact) => el("td", { class: exact ? undefined : "wrong" }, text);
-    const row = (line) => el("tr", {}, el("th", { scope: "row" }, nameOf(line)), cell(line.expected, true), cell(line.found, line.found === line.expected));
-    const heads = ["race.what", "race.expected", "race.found"].map((word) => el("th", { scope: "col" }, say(word)));
+    const counted = ({ expected, found, ...line }) => el("div", { class: found === expected ? undefined : "wrong" },
+      el("dt", {}, nameOf(line)), el("dd", {}, say("race.found", { found, expected })));
     this.result.replaceChildren(
       el("div", { class: "result-head" }, el("h2", {}, say("race.title")),
         button({ class: "close", on: { click: () => { this.result.hidden = true; } } }, say("close"))),
       el("p", { class: all ? "verdict good" : "verdict bad" }, say(all ? "race.all" : "race.wrong")),
       el("p", {}, say("race.counts", { edits: edits(), ...counts })),
-      el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...lines.map(row))));
+      el("dl", { class: "counted" }, ...lines.map(counted)));
     this.result.hidden = false;
   }
 

@@ -3,12 +3,12 @@ import { say } from "./words.mjs";
 
 /** Prices as the server's list has them; they are only shown until the server has priced a row. */
 export const items = [
-  { code: "COFFEE", price: "3.50", icon: "☕" },
-  { code: "TEA", price: "2.50", icon: "🍵" },
-  { code: "CAKE", price: "4.25", icon: "🍰" },
-  { code: "BURGER", price: "8.90", icon: "🍔" },
-  { code: "FRIES", price: "3.20", icon: "🍟" },
-  { code: "WATER", price: "1.00", icon: "💧" },
+  { code: "COFFEE", price: "3.50" },
+  { code: "TEA", price: "2.50" },
+  { code: "CAKE", price: "4.25" },
+  { code: "BURGER", price: "8.90" },
+  { code: "FRIES", price: "3.20" },
+  { code: "WATER", price: "1.00" },
 ];
 
 export const customers = ["Walk-in Customer", "Table 7", "Somchai", "Hotel Marsa"];

@@ -12,7 +12,7 @@ const profile = { ...profiles.salesInvoice, due: ["grand_total"] };
 
 export class Station {
   /** Opens till "till-1" or "till-2"; `session` keeps two tabs of one browser apart. */
-  static async open(id, session) {
+  static async open(id, { session, store }) {
     const network = createNetwork();
     const token = `${id}:secret`;
     const till = await openTill({
@@ -20,6 +20,7 @@ export class Station {
       profile,
       till: id,
       user: `${id}@${session}`,
+      store,
     });
     return new Station(id, till, network);
   }
@@ -53,15 +54,23 @@ export class Station {
   }
 
   use(draft) {
+    Object.assign(this, { seen: draft.doc, news: [], outcome: null, ending: null });
+    this.hold(draft);
+    this.changed();
+  }
+
+  hold(draft) {
     this.stopListening?.();
     this.draft = draft;
     this.keys.add(draft.key);
-    this.seen = draft.doc;
-    this.news = [];
-    this.outcome = null;
-    this.ending = null;
     this.stopListening = draft.subscribe(() => this.noticed());
-    this.changed();
+  }
+
+  /** Without edits of its own a till opens the bill again to see what the other one did. */
+  async look() {
+    if (this.status !== "clean") return;
+    this.hold(await this.till.open(this.draft.key));
+    this.noticed();
   }
 
   async leaveBill() {
@@ -230,6 +239,8 @@ export class Station {
 
   /** Steps on the way of a save; those of bills that were left are not shown. */
   heard(event) {
+    // A new bill gets the server's key before its draft has news to tell.
+    if (this.draft) this.keys.add(this.draft.key);
     if (event.key !== undefined && !this.keys.has(event.key)) return;
     const stamp = this.draft?.stamp ?? null;
     for (const listener of this.logListeners) listener({ ...event, till: this.id, stamp });

@@ -51,9 +51,8 @@ export class TillView {
   }
 
   itemButtons() {
-    const make = ({ code, price, icon }) => button(
+    const make = ({ code, price }) => button(
       { class: "item", "data-code": code, on: { click: () => this.scan(code) } },
-      el("span", { class: "item-icon", "aria-hidden": "true" }, icon),
       el("span", { class: "item-name" }, itemName({ item_code: code })),
       el("span", { class: "item-price" }, amount(price)));
     this.itemRow = items.map(make);
@@ -83,7 +82,7 @@ export class TillView {
     this.pay = modesOfPayment.map((mode) =>
       button({ class: "pay", "data-mode-of-payment": mode, word: `pay.${mode}`, on: { click: () => station.pay(mode) } }));
     this.back = button({ class: "pay back", word: "take_back", on: { click: () => this.takeBack() } });
-    this.save = button({ class: "primary save", word: "save", on: { click: () => station.save() } });
+    this.save = button({ class: "primary save", word: "save", on: { click: () => this.saveOrLook() } });
     this.submit = button({ class: "primary submit", word: "submit", on: { click: () => station.submit() } });
     this.outcome = el("p", { class: "outcome", role: "status" });
     return el("footer", { class: "till-foot" },
@@ -97,6 +96,10 @@ export class TillView {
   scan(code) {
     this.station.scan(code);
     this.draw();
+  }
+
+  saveOrLook() {
+    return this.station.status === "clean" ? this.station.look() : this.station.save();
   }
 
   discountTyped(typed) {
@@ -177,8 +180,8 @@ export class TillView {
     setText(this.name, `${say("till", { n: this.number })} · ${cashier(this.station.id)}`);
     setAttribute(this.root, "aria-label", this.name.textContent);
     this.itemRow.forEach((control, index) => {
-      setText(control.children[1], itemName({ item_code: items[index].code }));
-      setText(control.children[2], amount(items[index].price));
+      setText(control.children[0], itemName({ item_code: items[index].code }));
+      setText(control.children[1], amount(items[index].price));
     });
     for (const part of [this.questions, this.cart, this.news]) part.translate();
     this.update();

@@ -102,10 +102,10 @@ export function label(parent, x, lane, text, kind = "") {
   shape(parent, "text", { class: `label ${kind}`, x: at(x), y: lanes[lane] + outside[lane] }, text);
 }
 
-/** The new stamp's last digits, beside the server's mark. */
-export function stamp(parent, x, text) {
+/** The new stamp's last digits, beside the server's mark, on the side without arrows. */
+export function stamp(parent, x, lane, text) {
   const digits = /\d{3}$/.exec(text ?? "")?.[0];
-  if (digits) shape(parent, "text", { class: "stamp-label", x: at(x), y: lanes.server - 11 }, `…${digits}`);
+  if (digits) shape(parent, "text", { class: "stamp-label", x: at(x), y: lanes.server + (lane === "till-1" ? 19 : -11) }, `…${digits}`);
 }
 
 function at(x) {

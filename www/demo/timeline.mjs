@@ -10,7 +10,7 @@ import { say } from "./words.mjs";
 const EVENTS_MAX = 120;
 const TEXT_MAX = 60;
 const STEP = 30;
-const LABELLED_STEP = 56;
+const LABELLED_STEP = 66;
 const FLIGHT = 26;
 
 export class Timeline {
@@ -34,6 +34,7 @@ export class Timeline {
     this.last = {};
     this.open = {};
     this.waits = {};
+    this.storedAt = {};
     this.groups = [];
     marks.clear(this.svg);
     this.fit();
@@ -72,7 +73,8 @@ export class Timeline {
   /** How far along the next mark stands. */
   advance({ at, till, event }) {
     const pause = Math.max(0, at - (this.last.at ?? at));
-    const labelled = this.last.till === till && event !== "load-sent" ? LABELLED_STEP : STEP;
+    const quiet = event === "loaded" || (event === "load-sent" && this.open[till]);
+    const labelled = this.last.till === till && !quiet ? LABELLED_STEP : STEP;
     this.x += labelled + Math.min(70, 10 * Math.log2(1 + pause / 200));
     this.last = { at, till };
     this.endWait(till);
@@ -90,7 +92,8 @@ export class Timeline {
     const retry = kind === "save" && attempt > 1;
     marks.arrow(group, { x: this.x, from: till, to: "server", flight: FLIGHT, kind });
     marks.dot(group, this.x, till, kind);
-    marks.label(group, this.x, till, kind === "load" ? say("mark.load-sent") : say(retry ? "mark.retry" : "mark.save-sent"));
+    if (kind === "save") marks.label(group, this.x, till, say(retry ? "mark.retry" : "mark.save-sent"));
+    else if (!this.storedAt[till]) marks.label(group, this.x, till, say("mark.load-sent"));
     this.x += FLIGHT;
     this.open[till] = { x: this.x, kind };
   }
@@ -101,6 +104,18 @@ export class Timeline {
     delete this.open[till];
     marks.arrow(group, { x: this.x, from: "server", to: till, flight: FLIGHT, kind });
     this.x += FLIGHT;
+  }
+
+  /**
+   * A save that was answered and is neither stale nor in doubt is stored. Where the answer does not
+   * show the document as it was stored, the till reads it back before it calls that committed.
+   */
+  stored(group, event) {
+    const { till } = event;
+    if (this.open[till]?.kind !== "save") return;
+    this.storedAt[till] = this.x;
+    marks.dot(group, this.x, "server", "committed", 7);
+    this.answer(group, event, "committed");
   }
 
   write(event) {
@@ -128,7 +143,10 @@ export class Timeline {
 
 const drawings = {
   "save-sent": (line, group, event) => line.request(group, event, "save"),
-  "load-sent": (line, group, event) => line.request(group, event, "load"),
+  "load-sent": (line, group, event) => {
+    line.stored(group, event);
+    line.request(group, event, "load");
+  },
   loaded: (line, group, event) => {
     line.answer(group, event, "loaded");
     marks.dot(group, line.x, event.till, "loaded");
@@ -144,9 +162,9 @@ const drawings = {
     marks.label(group, line.x, event.till, `${say("mark.merged")} ${count(event.incoming)}+${count(event.reapplied)}`, "merged");
   },
   committed: (line, group, event) => {
-    if (line.open[event.till]) marks.dot(group, line.x, "server", "committed", 7);
-    if (line.open[event.till]) marks.stamp(group, line.x, event.stamp);
-    line.answer(group, event, "committed");
+    line.stored(group, event);
+    if (line.storedAt[event.till]) marks.stamp(group, line.storedAt[event.till], event.till, event.stamp);
+    delete line.storedAt[event.till];
     marks.dot(group, line.x, event.till, "committed", 7);
     marks.label(group, line.x, event.till, say("mark.committed"), "committed");
   },
@@ -194,7 +212,7 @@ function count(detail) {
 }
 
 function legend() {
-  const kinds = [["save", "save-sent"], ["load", "load-sent"], ["stale", "stale"], ["merged", "merged"], ["committed", "committed"],
+  const kinds = [["save", "save-sent"], ["load", "load-sent"], ["stale", "stale"], ["merged", "merged.long"], ["committed", "stored"],
     ["waiting", "waiting"], ["in-doubt", "in-doubt"], ["asked", "asked"]];
   return kinds.map(([kind, word]) => el("li", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), say(`mark.${word}`)));
 }

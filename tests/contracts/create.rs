@@ -1,0 +1,254 @@
+//! New documents: the token is made and journalled before the first try, and the sale exists once.
+
+use restamp::core::call::{Call, CreateCall, Rejection, SaveOutcome};
+use restamp::core::event::{Effect, Event, Outcome, Take};
+use restamp::core::policy::{Policy, TokenSupport};
+use serde_json::{json, Value};
+
+use crate::desk::{policy, profile, qty, rows, Desk};
+
+fn sale() -> Value {
+    json!({"customer": "Walk-in", "items": [
+        {"item_code": "TEA", "qty": 1, "uom": "Nos", "rate": 2},
+        {"posa_row_id": "r1", "item_code": "PIE", "qty": 1, "uom": "Nos", "rate": 4}],
+        "payments": [{"mode_of_payment": "Cash", "amount": 0}]})
+}
+
+fn desk(token: TokenSupport) -> Desk {
+    let mut desk = Desk::new(Policy { token, ..policy() });
+    desk.server.delete("D1");
+    desk.server.forgets_tokens = token == TokenSupport::None;
+    desk.create(sale());
+    desk
+}
+
+fn create(call: &Call) -> CreateCall {
+    let Call::Create(create) = call else { panic!("{call:?}") };
+    create.clone()
+}
+
+/// The only sale on the server.
+fn only(desk: &Desk) -> Value {
+    let keys = desk.server.keys();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    desk.server.doc(&keys[0]).expect("it")
+}
+
+#[test]
+fn it_is_journalled_at_once_and_its_rows_have_names() {
+    let desk = desk(TokenSupport::Field);
+    assert!(matches!(desk.effects[0], Effect::Journal(_)));
+    assert!(rows(&desk.doc()).iter().all(|name| !name.is_empty() && name != "?"));
+    assert_eq!(desk.status(), "dirty");
+    assert!(desk.calls.is_empty(), "sent when somebody asks");
+}
+
+#[test]
+fn saved_it_has_a_key_and_is_an_ordinary_draft() {
+    let mut desk = desk(TokenSupport::Field);
+    let token = desk.till.drafts()[0].key().to_owned();
+    desk.save();
+    assert_eq!(create(desk.call()).token, token);
+    desk.settle();
+    assert!(desk.is_committed());
+    assert_eq!(desk.till.drafts()[0].key(), "INV-1");
+    desk.scan("r1");
+    desk.save();
+    desk.settle();
+    assert_eq!(qty(&only(&desk), "r1"), "2");
+    assert_eq!(desk.status(), "clean");
+}
+
+#[test]
+fn edits_during_the_create_go_out_with_the_next_save() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.save();
+    desk.scan("r1");
+    desk.remove(&rows(&desk.doc())[0].clone());
+    desk.save();
+    desk.settle();
+    assert_eq!((rows(&only(&desk)), qty(&only(&desk), "r1")), (vec!["r1".to_owned()], "2".into()));
+}
+
+#[test]
+fn with_a_token_field_a_lost_create_is_looked_up() {
+    for stored in [true, false] {
+        let mut desk = desk(TokenSupport::Field);
+        desk.save();
+        let first = create(desk.call());
+        if stored {
+            desk.lose_answer();
+        } else {
+            desk.lose_request();
+        }
+        assert!(matches!(desk.call(), Call::Find { .. }), "find first");
+        desk.deliver();
+        if !stored {
+            assert_eq!(create(desk.call()), first, "the same bytes again");
+        }
+        desk.settle();
+        only(&desk);
+        let Outcome::Committed { echoed, .. } = desk.outcome() else { panic!() };
+        assert_eq!(*echoed, stored);
+    }
+}
+
+/// Not found, sent again, and only then the first one arrives: the token is taken.
+#[test]
+fn a_create_that_was_only_late_is_found_by_its_token() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.save();
+    let first = desk.call().clone();
+    desk.lose_request();
+    desk.deliver();
+    assert!(matches!(desk.call(), Call::Create(_)));
+    desk.server.save(&first, "me");
+    desk.settle();
+    only(&desk);
+    assert!(matches!(desk.outcome(), Outcome::Committed { echoed: true, .. }));
+    assert_eq!(desk.status(), "clean");
+}
+
+#[test]
+fn a_stored_create_that_another_till_edited_since_is_still_mine() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.save();
+    desk.lose_answer();
+    desk.scan("r1");
+    desk.server.change("INV-1", |doc| crate::desk::raise(doc, "r1", 1));
+    desk.save();
+    desk.settle();
+    assert_eq!(qty(&only(&desk), "r1"), "3");
+    assert!(desk.is_committed());
+}
+
+#[test]
+fn with_tokens_kept_by_the_server_the_same_create_is_the_question() {
+    let mut desk = desk(TokenSupport::Native);
+    desk.save();
+    let first = create(desk.call());
+    desk.lose_request();
+    assert!(desk.calls.is_empty(), "not at once");
+    desk.wait();
+    assert_eq!(create(desk.call()), first);
+    desk.settle();
+    only(&desk);
+    assert!(matches!(desk.outcome(), Outcome::Queued { .. } | Outcome::Committed { .. }));
+    assert_eq!(desk.status(), "clean");
+}
+
+#[test]
+fn a_server_that_says_exists_for_ever_is_not_asked_in_a_loop() {
+    let mut desk = desk(TokenSupport::Native);
+    desk.save();
+    let start = desk.now;
+    for _ in 0..50 {
+        if desk.calls.is_empty() {
+            desk.wait();
+        } else if matches!(desk.calls[0].1, Call::Create(_)) {
+            desk.answer(SaveOutcome::Exists { key: None });
+        } else {
+            desk.deliver();
+        }
+    }
+    assert!(desk.now - start > 10_000, "{} calls in {} ms", desk.made.len(), desk.now - start);
+}
+
+#[test]
+fn without_tokens_a_lost_create_is_a_question() {
+    for (take, sales) in [(Take::Mine, 2), (Take::Theirs, 1)] {
+        let mut desk = desk(TokenSupport::None);
+        desk.save();
+        desk.lose_answer();
+        assert_eq!(desk.conflicts(), [("@document".to_owned(), "answer-lost")]);
+        assert!(matches!(desk.outcome(), Outcome::Conflict(_)));
+        desk.resolve("@document", Take::Value(b"{}".to_vec()));
+        assert_eq!(desk.refused.len(), 1);
+        desk.resolve("@document", take.clone());
+        desk.settle();
+        assert_eq!(desk.server.keys().len(), sales, "{take:?}");
+        if take == Take::Theirs {
+            assert_eq!(desk.status(), "closed");
+            desk.restart();
+            assert!(desk.till.drafts().is_empty(), "it does not come back");
+        } else {
+            assert!(desk.is_committed());
+        }
+    }
+}
+
+/// A unique value that another document has is no proof that the sale is there: nothing of the
+/// other document is touched, and nothing of the sale is given up.
+#[test]
+fn another_documents_key_is_never_taken_for_mine() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.server.put("D7", json!({"customer": "Other", "items": []}));
+    desk.save();
+    desk.answer(SaveOutcome::Exists { key: Some("D7".into()) });
+    desk.settle();
+    assert!(matches!(desk.outcome(), Outcome::Rejected(_)), "{:?}", desk.outcome());
+    assert_eq!(desk.doc()["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(desk.server.doc("D7").expect("it")["customer"], json!("Other"));
+    assert_eq!(desk.status(), "dirty");
+    desk.save();
+    desk.settle();
+    assert!(desk.is_committed());
+    assert_eq!(desk.till.drafts()[0].key(), "INV-1");
+}
+
+#[test]
+fn a_refused_create_stays_a_draft() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.save();
+    desk.answer(SaveOutcome::Rejected(Rejection::invalid("no")));
+    assert!(matches!(desk.outcome(), Outcome::Rejected(_)));
+    desk.scan("r1");
+    desk.save();
+    desk.answer(SaveOutcome::Gone);
+    assert!(matches!(desk.outcome(), Outcome::Rejected(_)), "no place for new documents");
+    desk.save();
+    desk.settle();
+    assert_eq!(qty(&only(&desk), "r1"), "2");
+}
+
+#[test]
+fn discarded_it_is_gone_for_good() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.discard();
+    assert_eq!(desk.status(), "closed");
+    desk.scan("r1");
+    assert_eq!(desk.refused.len(), 1);
+    desk.save();
+    assert!(desk.calls.is_empty());
+    assert_eq!(desk.refused.len(), 2, "there is nothing that could be saved");
+    desk.restart();
+    assert!(desk.till.drafts().is_empty());
+}
+
+#[test]
+fn a_create_answered_without_its_key_is_found() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.save();
+    let (call, what) = desk.calls.remove(0);
+    desk.server.save(&what, "me");
+    let outcome = SaveOutcome::Saved { key: None, stamp: None, document: None };
+    desk.handle(Event::SaveAnswered { call, outcome });
+    assert!(matches!(desk.call(), Call::Find { .. }));
+    desk.settle();
+    only(&desk);
+    assert!(matches!(desk.outcome(), Outcome::Committed { echoed: false, .. }));
+}
+
+#[test]
+fn without_a_create_token_in_the_profile_a_document_is_created_too() {
+    let text = include_str!("../data/sales-invoice.json");
+    let profile = restamp::core::profile::Profile::parse(text.as_bytes()).expect("a profile");
+    let mut desk = Desk::new(Policy { profile, ..policy() });
+    desk.server.delete("D1");
+    desk.create(sale());
+    desk.save();
+    desk.settle();
+    only(&desk);
+    assert!(desk.is_committed());
+    let _ = self::profile;
+}
