@@ -11,7 +11,7 @@ use super::document::{Document, DocumentError};
 use super::event::{
     CallId, DraftId, Effect, Misuse, NotOpened, Outcome, Queued, Step, Take, Told, Waiter,
 };
-use super::journal::{self, Edit, Restored, Unanswered};
+use super::journal::{self, Edit, Restored, Unanswered, Wish};
 use super::json;
 use super::merge::{self, ended, leftover_of, Doubt, Ending, Merge, Notice, State};
 use super::op::Op;
@@ -24,6 +24,7 @@ use super::time::Millis;
 
 mod answer;
 mod edit;
+mod keep;
 mod reload;
 mod save;
 mod settle;
@@ -65,6 +66,10 @@ pub(super) struct Sent {
     fate: Fate,
     /// A try of this save may be on its way still: nothing but a look proves it is not stored.
     doubted: bool,
+    /// Refused or discarded: if it is not stored, it is not sent again.
+    given_up: bool,
+    /// The stamp that an answer told: a copy with this stamp is what was sent.
+    told: Option<Stamp>,
 }
 
 /// What is known about a save that was sent.
@@ -99,7 +104,13 @@ pub struct Draft {
     sent: Option<Sent>,
     /// The newest copy is known to be the base (only asked for where nobody compares stamps).
     compared: bool,
+    /// A newer copy than the base is known to exist: it is loaded before anything is sent.
+    behind: bool,
+    /// The save in doubt may be repeated now; again only after a wait.
+    may_repeat: bool,
     journaled: bool,
+    /// As in the journal.
+    journaled_wish: Option<Wish>,
     tries: u32,
     rounds: u32,
     started: Millis,
@@ -145,7 +156,10 @@ impl Draft {
             phase: Phase::Idle,
             sent: None,
             compared: false,
+            behind: false,
+            may_repeat: true,
             journaled: false,
+            journaled_wish: None,
             tries: 0,
             rounds: 0,
             started: Millis(0),
@@ -179,49 +193,6 @@ impl Draft {
         draft.journal_state(turn);
         turn.out.push(Effect::Opened(number));
         Ok(draft)
-    }
-
-    /// A draft as the journal holds it; what was sent and not answered is in doubt.
-    pub(super) fn restore(
-        number: DraftId,
-        restored: Restored,
-        policy: &Policy,
-    ) -> Result<Draft, DocumentError> {
-        let mut draft = Draft::blank(number, restored.id, policy);
-        draft.base = Document::parse(restored.base, &policy.profile)?;
-        draft.key = restored.key;
-        draft.stamp = restored.stamp;
-        draft.opened = true;
-        draft.journaled = true;
-        draft.conflicts = restored.conflicts;
-        draft.ending = restored.ending.as_deref().and_then(Ending::read);
-        draft.revision = Revision(u32::from(draft.key.is_none()));
-        if let Some(sent) = restored.unanswered {
-            let (before, after): (Vec<Edit>, Vec<Edit>) =
-                restored.edits.into_iter().partition(|edit| edit.revision <= sent.revision);
-            draft.replay(before, policy);
-            draft.revision = sent.revision;
-            let (body, changed) = draft.body(&sent.token, sent.submit, policy);
-            let Unanswered { revision, token, submit } = sent;
-            let fate = Fate::InDoubt;
-            draft.sent = Some(Sent { revision, token, body, changed, submit, fate, doubted: true });
-            draft.wanted = revision;
-            draft.submit = submit.then_some(SubmitWish { expected_total: None });
-            draft.background = true;
-            draft.replay(after, policy);
-        } else {
-            draft.replay(restored.edits, policy);
-        }
-        Ok(draft)
-    }
-
-    fn replay(&mut self, edits: Vec<Edit>, policy: &Policy) {
-        for edit in edits {
-            // An edit was accepted before it was journalled, so it is accepted again.
-            let _ = self.changes.apply(&edit.op, &self.base, &policy.profile);
-            self.revision = self.revision.max(edit.revision);
-            self.edits.push(edit);
-        }
     }
 
     /* ---------------------------------------------------------------- what the page sees */
@@ -305,7 +276,8 @@ impl Draft {
     /// Whether something of it is not on the server.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        !self.changes.is_empty() || self.key.is_none() || self.sent.is_some()
+        let sent = self.sent.as_ref().is_some_and(|sent| !sent.given_up);
+        !self.changes.is_empty() || self.key.is_none() || sent
     }
 
     /// When the next step is due, if one waits for time to pass.
@@ -336,41 +308,5 @@ impl Draft {
 
     fn tell(&self, notice: Told, turn: &mut Turn<'_>) {
         turn.out.push(Effect::Notice { draft: self.number, notice });
-    }
-
-    fn journal_state(&mut self, turn: &mut Turn<'_>) {
-        self.journaled = true;
-        turn.out.push(Effect::Journal(journal::state(&self.state())));
-    }
-
-    /// The draft's entry in a journal without history; `None` if nothing of it is unsaved.
-    #[must_use]
-    pub fn journal(&self) -> Option<Vec<u8>> {
-        self.journaled.then(|| journal::state(&self.state()))
-    }
-
-    fn state(&self) -> Restored {
-        let unanswered = self.sent.as_ref().map(|sent| Unanswered {
-            revision: sent.revision,
-            token: sent.token.clone(),
-            submit: sent.submit,
-        });
-        Restored {
-            id: self.id.clone(),
-            key: self.key.clone(),
-            stamp: self.stamp.clone(),
-            base: self.base.text().to_vec(),
-            edits: self.edits.clone(),
-            conflicts: self.conflicts.clone(),
-            ending: self.ending.as_ref().map(Ending::to_json),
-            unanswered,
-        }
-    }
-
-    fn journal_settled(&mut self, turn: &mut Turn<'_>) {
-        if self.journaled {
-            self.journaled = false;
-            turn.out.push(Effect::Journal(journal::settled(&self.id)));
-        }
     }
 }

@@ -3,7 +3,8 @@
 //! An entry is one JSON text. The first member says the format: [`FORMAT`]; another number is
 //! refused, never guessed. A draft's `state` is written when it changes as a whole, every edit
 //! by itself, and `sent` before a save goes out: what was sent and not settled is in doubt after
-//! a restart. A save's body is not kept; it is the same again from the same state and edits.
+//! a restart, unless `unsent` says that it was refused. `wished` is what goes on by itself. A
+//! save's body is not kept; it is the same again from the same state and edits.
 
 use super::conflict::Conflict;
 use super::json::{self, list, ObjectWriter};
@@ -33,6 +34,17 @@ pub struct Unanswered {
     pub submit: bool,
 }
 
+/// What somebody asked for and has not got yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// The edits up to here shall be stored.
+    pub revision: Revision,
+    /// The document shall be submitted then.
+    pub submit: bool,
+    /// The total that the cashier saw, as decimal text.
+    pub expected_total: Option<String>,
+}
+
 /// A draft as the journal holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
@@ -52,6 +64,8 @@ pub struct Restored {
     pub ending: Option<Vec<u8>>,
     /// A save without an answer.
     pub unanswered: Option<Unanswered>,
+    /// What goes on by itself after a restart.
+    pub wish: Option<Wish>,
 }
 
 /// Bytes that are no journal of this format.
@@ -99,7 +113,18 @@ pub fn state(draft: &Restored) -> Vec<u8> {
     if let Some(sent) = &draft.unanswered {
         write_sent(&mut object, sent);
     }
+    write_wish(&mut object, draft.wish.as_ref());
     object.finish()
+}
+
+fn write_wish(object: &mut ObjectWriter, wish: Option<&Wish>) {
+    let Some(wish) = wish else { return };
+    object.raw("wanted", &number(wish.revision.0));
+    match &wish.expected_total {
+        Some(total) => object.text("submitFor", total),
+        None if wish.submit => object.raw("submitFor", b"null"),
+        None => object,
+    };
 }
 
 fn write_sent(object: &mut ObjectWriter, sent: &Unanswered) {
@@ -115,12 +140,27 @@ pub fn edited(id: &str, edit: &Edit) -> Vec<u8> {
     object.finish()
 }
 
-/// A save is about to go out.
+/// A save is about to go out, for this wish.
 #[must_use]
-pub fn sent(id: &str, sent: &Unanswered) -> Vec<u8> {
+pub fn sent(id: &str, sent: &Unanswered, wish: Option<&Wish>) -> Vec<u8> {
     let mut object = entry("sent", id);
     write_sent(&mut object, sent);
+    write_wish(&mut object, wish);
     object.finish()
+}
+
+/// Somebody asked for more than the last entry says.
+#[must_use]
+pub fn wished(id: &str, wish: &Wish) -> Vec<u8> {
+    let mut object = entry("wished", id);
+    write_wish(&mut object, Some(wish));
+    object.finish()
+}
+
+/// The save that was sent certainly was not stored.
+#[must_use]
+pub fn unsent(id: &str) -> Vec<u8> {
+    entry("unsent", id).finish()
 }
 
 /// Nothing of the draft is unsaved.
@@ -168,7 +208,12 @@ fn read_entry(text: &[u8], drafts: &mut Vec<Restored>) -> Option<()> {
             }
         }
         "edited" => drafts[at?].edits.push(read_edit(text)?),
-        "sent" => drafts[at?].unanswered = Some(read_sent(text)?),
+        "sent" => {
+            drafts[at?].unanswered = Some(read_sent(text)?);
+            drafts[at?].wish = read_wish(text);
+        }
+        "wished" => drafts[at?].wish = Some(read_wish(text)?),
+        "unsent" => drafts[at?].unanswered = None,
         "settled" => {
             if let Some(at) = at {
                 drafts.remove(at);
@@ -189,6 +234,7 @@ fn read_state(text: &[u8], id: String) -> Option<Restored> {
         conflicts: Vec::new(),
         ending: json::member(text, "ending").map(<[u8]>::to_vec),
         unanswered: read_sent(text),
+        wish: read_wish(text),
     };
     let mut whole = true;
     let edits = json::member(text, "edits")?;
@@ -217,5 +263,13 @@ fn read_sent(text: &[u8]) -> Option<Unanswered> {
         revision: count(text, "sent")?,
         token: word(text, "token")?,
         submit: json::member(text, "submit") == Some(b"true"),
+    })
+}
+
+fn read_wish(text: &[u8]) -> Option<Wish> {
+    Some(Wish {
+        revision: count(text, "wanted")?,
+        submit: json::member(text, "submitFor").is_some(),
+        expected_total: word(text, "submitFor"),
     })
 }

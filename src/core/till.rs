@@ -153,29 +153,29 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
         }
         Event::Edit { draft, op } => of(drafts, draft)?.edit(op, turn)?,
         Event::Replace { draft, document } => of(drafts, draft)?.replace(document, turn)?,
-        Event::Save { draft, waiter } => of(drafts, draft)?.request_save(waiter, turn),
+        Event::Save { draft, waiter } => of(drafts, draft)?.request_save(waiter, turn)?,
         Event::Submit { draft, waiter, expected_total } => {
             if let Some(total) = &expected_total {
                 if super::amount::decimal(total).is_none() {
                     return Err(Misuse::NotADecimal(total.clone()));
                 }
             }
-            of(drafts, draft)?.request_submit(waiter, expected_total, turn);
+            of(drafts, draft)?.request_submit(waiter, expected_total, turn)?;
         }
         Event::Resolve { draft, path, take } => of(drafts, draft)?.resolve(&path, &take, turn)?,
         Event::Discard { draft } => of(drafts, draft)?.discard(turn),
         Event::SaveAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call) {
+            if let Some(draft) = calling(drafts, call, turn) {
                 draft.on_save_answer(outcome, turn);
             }
         }
         Event::LoadAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call) {
+            if let Some(draft) = calling(drafts, call, turn) {
                 draft.on_load_answer(outcome, turn);
             }
         }
         Event::FindAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call) {
+            if let Some(draft) = calling(drafts, call, turn) {
                 draft.on_find_answer(outcome, turn);
             }
         }
@@ -213,6 +213,13 @@ fn of(drafts: &mut [Draft], number: DraftId) -> Result<&mut Draft, Misuse> {
 }
 
 /// The draft whose call this is; a late answer to a call that is over finds none.
-fn calling(drafts: &mut [Draft], call: CallId) -> Option<&mut Draft> {
-    drafts.iter_mut().find(|draft| draft.phase == Phase::Calling(call))
+fn calling<'d>(
+    drafts: &'d mut [Draft],
+    call: CallId,
+    turn: &mut Turn<'_>,
+) -> Option<&'d mut Draft> {
+    let draft = drafts.iter_mut().find(|draft| draft.phase == Phase::Calling(call))?;
+    // Its call is over: the draft's next one takes its place.
+    turn.slots += 1;
+    Some(draft)
 }

@@ -6,11 +6,13 @@ use std::rc::Rc;
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, JsFuture};
-use web_sys::{AbortController, AbortSignal};
+use web_sys::AbortSignal;
 
-use super::convert::{function, get, parse, stringify, text};
+use super::convert::{
+    check_members, function, get, options_text, parse, stringify, text, word,
+};
 use super::error::{error, invalid};
-use super::fetch::{Answer, Fetch};
+use super::fetch::{Answer, Fetch, Limit};
 use crate::adapters::{options, verdict, Adapter, Guarantees, Meaning, SaveKind};
 use crate::core::call::{Call, CreateCall, FindOutcome, LoadOutcome, SaveOutcome, UpdateCall};
 use crate::core::event::{CallId, Event};
@@ -19,6 +21,8 @@ use crate::core::policy::{CompareAndSet, TokenSupport};
 use crate::core::stamp::Stamp;
 
 const TIMEOUT_MS: u32 = 15_000;
+/// How long the page's own backend may take for one call; then its answer counts as lost.
+const PAGE_TIMEOUT_MS: u32 = 60_000;
 
 thread_local! {
     /// Backends made here, by the number that their JavaScript object shows. Documents then go
@@ -114,11 +118,12 @@ impl HttpBackend {
     }
 
     /// Loads a document.
-    pub fn load(&self, key: String, signal: Option<AbortSignal>) -> Promise {
+    pub fn load(&self, key: &JsValue, signal: Option<AbortSignal>) -> Result<Promise, JsValue> {
         let http = self.http.clone();
-        future_to_promise(async move {
+        let key = word(key, "key")?;
+        Ok(future_to_promise(async move {
             Ok(parse(&Meaning::Load(http.load(&key, signal).await).to_json()))
-        })
+        }))
     }
 
     /// Saves a document.
@@ -132,11 +137,17 @@ impl HttpBackend {
     }
 
     /// Finds a document by a unique field.
-    pub fn find(&self, field: String, value: String, signal: Option<AbortSignal>) -> Promise {
+    pub fn find(
+        &self,
+        field: &JsValue,
+        value: &JsValue,
+        signal: Option<AbortSignal>,
+    ) -> Result<Promise, JsValue> {
         let http = self.http.clone();
-        future_to_promise(async move {
+        let (field, value) = (word(field, "field")?, word(value, "value")?);
+        Ok(future_to_promise(async move {
             Ok(parse(&Meaning::Find(http.find(&field, &value, signal).await).to_json()))
-        })
+        }))
     }
 }
 
@@ -163,9 +174,18 @@ fn made(
     adapter: Box<dyn Adapter>,
     authorization: Option<String>,
 ) -> Result<HttpBackend, JsValue> {
+    let texts = ["url", "token", "tokenField", "key", "envelope"];
+    check_members(given, "options", &texts, "text", JsValue::is_string)?;
+    check_members(given, "options", &["fetch", "csrf"], "a function", JsValue::is_function)?;
+    let plain = |value: &JsValue| value.is_object() && !value.is_function();
+    check_members(given, "options", &["headers", "methods"], "an object", plain)?;
+    let number = |value: &JsValue| value.as_f64().is_some();
+    check_members(given, "options", &["timeout"], "a number of milliseconds", number)?;
+    let flag = |value: &JsValue| value.as_bool().is_some();
+    check_members(given, "options", &["wholeAnswers", "racy"], "true or false", flag)?;
     let timeout = get(given, "timeout").as_f64();
     if timeout.is_some_and(|ms| !(1.0..=2_147_483_647.0).contains(&ms)) {
-        return Err(invalid("timeout", "milliseconds from 1 to 2147483647"));
+        return Err(invalid("options.timeout", "milliseconds from 1 to 2147483647"));
     }
     let http = Rc::new(Http {
         adapter,
@@ -189,7 +209,7 @@ fn made(
 /// A Frappe or ERPNext server.
 #[wasm_bindgen]
 pub fn frappe(options: &JsValue) -> Result<HttpBackend, JsValue> {
-    let adapter = options::frappe(&stringify(options, "options")?).map_err(option_error)?;
+    let adapter = options::frappe(&options_text(options)?).map_err(option_error)?;
     let token = text(options, "token").map(|token| ["token ", &token].concat());
     made(options, Box::new(adapter), token)
 }
@@ -197,7 +217,7 @@ pub fn frappe(options: &JsValue) -> Result<HttpBackend, JsValue> {
 /// A REST server.
 #[wasm_bindgen]
 pub fn rest(options: &JsValue) -> Result<HttpBackend, JsValue> {
-    let adapter = options::rest(&stringify(options, "options")?).map_err(option_error)?;
+    let adapter = options::rest(&options_text(options)?).map_err(option_error)?;
     made(options, Box::new(adapter), None)
 }
 
@@ -214,11 +234,12 @@ pub(super) enum Backend {
 impl Backend {
     pub(super) fn new(value: JsValue) -> Result<Backend, JsValue> {
         if let Some(number) = get(&value, "restampBackend").as_f64() {
-            let made = MADE.with_borrow(|made| made.get(number as usize - 1).cloned());
-            return made.map(Backend::Http).ok_or_else(|| invalid("backend", "a Backend"));
+            let at = (number as usize).checked_sub(1);
+            let made = MADE.with_borrow(|made| made.get(at?).cloned());
+            return made.map(Backend::Http).ok_or_else(|| invalid("options.backend", "a Backend"));
         }
         if function(&value, "load").is_none() || function(&value, "save").is_none() {
-            return Err(invalid("backend", "a Backend: an object with load() and save()"));
+            return Err(invalid("options.backend", "a Backend: an object with load() and save()"));
         }
         Ok(Backend::Page(value))
     }
@@ -283,7 +304,8 @@ impl Backend {
 }
 
 async fn ask(object: &JsValue, call: &Call) -> Result<Vec<u8>, JsValue> {
-    let signal = AbortController::new()?.signal();
+    let limit = Limit::new(PAGE_TIMEOUT_MS)?;
+    let signal = limit.controller.signal();
     let method = |name: &str| function(object, name).ok_or(JsValue::UNDEFINED);
     let promise = match call {
         Call::Load { key } => method("load")?.call2(object, &key.as_str().into(), &signal)?,
@@ -296,6 +318,5 @@ async fn ask(object: &JsValue, call: &Call) -> Result<Vec<u8>, JsValue> {
             method("save")?.call2(object, &request, &signal)?
         }
     };
-    let verdict = JsFuture::from(Promise::resolve(&promise)).await?;
-    stringify(&verdict, "verdict")
+    stringify(&limit.settle(&promise).await?, "verdict")
 }

@@ -3,12 +3,18 @@
 //! Documents cross as text: `JSON.stringify` and `JSON.parse` are the page's own, native code.
 //! A number that a double cannot hold crosses as a string.
 
-use js_sys::{Function, Object, Reflect, Uint8Array, JSON};
+use js_sys::{Function, Object, Promise, Reflect, Uint8Array, JSON};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::JsCast;
 
-use super::error::invalid;
+use super::error::{error, invalid};
 use crate::core::amount;
+
+#[wasm_bindgen(module = "/src/package/plain.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = plainText, catch)]
+    fn plain_text(value: &JsValue) -> Result<JsValue, JsValue>;
+}
 
 /// A document as JSON text: from text, UTF-8 bytes or an object.
 pub(super) fn document_text(value: &JsValue, argument: &str) -> Result<Vec<u8>, JsValue> {
@@ -24,11 +30,56 @@ pub(super) fn document_text(value: &JsValue, argument: &str) -> Result<Vec<u8>, 
     stringify(value, argument)
 }
 
-/// Any plain value as JSON text.
+/// Any plain value as JSON text. What JSON would lose in silence (NaN, a function) is refused.
 pub(super) fn stringify(value: &JsValue, argument: &str) -> Result<Vec<u8>, JsValue> {
-    match JSON::stringify(value).ok().and_then(|text| text.as_string()) {
-        Some(text) => Ok(text.into_bytes()),
-        None => Err(invalid(argument, "plain data that JSON can hold")),
+    let why = match plain_text(value) {
+        Ok(text) => match text.as_string() {
+            Some(text) => return Ok(text.into_bytes()),
+            None => "undefined".to_owned(),
+        },
+        Err(thrown) => text(&thrown, "message").unwrap_or_default(),
+    };
+    let why = why.lines().next().unwrap_or_default();
+    Err(invalid(argument, &["plain data that JSON can hold, not ", why].concat()))
+}
+
+/// The plain members of an object of options as JSON text; functions are left out.
+pub(super) fn options_text(value: &JsValue) -> Result<Vec<u8>, JsValue> {
+    let text = JSON::stringify(value).ok().filter(|_| value.is_object() && !value.is_function());
+    let text = text.and_then(|text| text.as_string());
+    text.map(String::into_bytes).ok_or_else(|| invalid("options", "an object"))
+}
+
+/// An argument that must be text and not empty: a path, a table, the identity of a row.
+pub(super) fn word(value: &JsValue, argument: &str) -> Result<String, JsValue> {
+    let text = value.as_string().filter(|text| !text.is_empty());
+    text.ok_or_else(|| invalid(argument, "a text that is not empty"))
+}
+
+/// An argument that must be a function.
+pub(super) fn callback(value: &JsValue, argument: &str) -> Result<Function, JsValue> {
+    value.clone().dyn_into().map_err(|_| invalid(argument, "a function"))
+}
+
+/// What promises something never throws: misuse rejects too.
+pub(super) fn promised(result: Result<Promise, JsValue>) -> Promise {
+    result.unwrap_or_else(|thrown| Promise::reject(&thrown))
+}
+
+/// Members of an object that must be of this kind, or not be there.
+pub(super) fn check_members(
+    object: &JsValue,
+    name: &str,
+    members: &[&str],
+    kind: &str,
+    fits: impl Fn(&JsValue) -> bool,
+) -> Result<(), JsValue> {
+    match members.iter().find(|member| {
+        let value = get(object, member);
+        !value.is_undefined() && !fits(&value)
+    }) {
+        Some(member) => Err(invalid(&[name, ".", member].concat(), kind)),
+        None => Ok(()),
     }
 }
 
@@ -137,6 +188,6 @@ pub(super) fn decimal(value: &JsValue, argument: &str) -> Result<amount::Decimal
         None => stringify(value, argument).ok().and_then(|text| amount::amount(&text)),
     };
     text.ok_or_else(|| {
-        super::error::error("not-a-decimal", &[argument, " must be a decimal, as text: \"12.50\""])
+        error("not-a-decimal", &[argument, " must be a decimal, as text: \"12.50\""])
     })
 }

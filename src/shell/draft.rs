@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use js_sys::{Function, Promise};
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::AbortSignal;
 
-use super::convert::{decimal, document_text, get, parse, stringify};
-use super::error::invalid;
+use super::convert::{callback, decimal, document_text, get, parse, promised, stringify, word};
+use super::error::{error, invalid};
 use super::runner::{Runner, Topic};
 use crate::core::event::{DraftId, Event, Take, Waiter};
 use crate::core::op::{Op, Place};
@@ -40,6 +40,16 @@ impl Draft {
         options: &JsValue,
         event: impl FnOnce(DraftId, Waiter) -> Event,
     ) -> Result<Promise, JsValue> {
+        let signal = match get(options, "signal") {
+            given if given.is_undefined() || given.is_null() => None,
+            given => {
+                let signal = given.dyn_into::<AbortSignal>();
+                Some(signal.map_err(|_| invalid("options.signal", "an AbortSignal"))?)
+            }
+        };
+        if signal.as_ref().is_some_and(AbortSignal::aborted) {
+            return Err(error("aborted", &["the signal was aborted before; nothing was sent"]));
+        }
         let waiter = Waiter(self.runner.number());
         let promise = self.runner.wait(waiter);
         if let Err(thrown) = self.runner.dispatch(event(self.number, waiter)) {
@@ -47,15 +57,10 @@ impl Draft {
             self.runner.forget(waiter);
             return Err(thrown);
         }
-        if let Ok(signal) = get(options, "signal").dyn_into::<AbortSignal>() {
+        if let Some(signal) = signal {
             let runner = self.runner.clone();
             let abandon = Closure::once_into_js(move || runner.abandon(waiter));
-            if signal.aborted() {
-                self.runner.abandon(waiter);
-            } else {
-                let event = "abort";
-                signal.add_event_listener_with_callback(event, abandon.unchecked_ref())?;
-            }
+            signal.add_event_listener_with_callback("abort", abandon.unchecked_ref())?;
         }
         Ok(promise)
     }
@@ -95,23 +100,24 @@ impl Draft {
     }
 
     /// The value at a path; `undefined` if there is none.
-    pub fn get(&self, path: &str) -> JsValue {
+    pub fn get(&self, path: &JsValue) -> Result<JsValue, JsValue> {
+        let path = word(path, "path")?;
         let value = {
             let till = self.runner.till.borrow();
-            till.draft(self.number).and_then(|draft| draft.get(path, till.policy()))
+            till.draft(self.number).and_then(|draft| draft.get(&path, till.policy()))
         };
-        value.map_or(JsValue::UNDEFINED, |value| parse(&value))
+        Ok(value.map_or(JsValue::UNDEFINED, |value| parse(&value)))
     }
 
     /// States a value.
-    pub fn set(&self, path: String, value: &JsValue) -> Result<(), JsValue> {
-        let value =
-            if value.is_undefined() { b"null".to_vec() } else { stringify(value, "value")? };
+    pub fn set(&self, path: &JsValue, value: &JsValue) -> Result<(), JsValue> {
+        let (path, value) = (word(path, "path")?, stringify(value, "value")?);
         self.edit(Op::Set { path, value, typed: true })
     }
 
     /// Adds a step.
-    pub fn increment(&self, path: String, by: &JsValue) -> Result<(), JsValue> {
+    pub fn increment(&self, path: &JsValue, by: &JsValue) -> Result<(), JsValue> {
+        let path = word(path, "path")?;
         let by = decimal(by, "by")?;
         self.edit(Op::Increment { path, by, token: None })
     }
@@ -119,11 +125,12 @@ impl Draft {
     /// Adds a row; answers its identity.
     pub fn insert(
         &self,
-        table: String,
+        table: &JsValue,
         row: &JsValue,
         options: &JsValue,
     ) -> Result<String, JsValue> {
-        if !row.is_object() || js_sys::Array::is_array(row) {
+        let table = word(table, "table")?;
+        if !row.is_object() || row.is_function() || js_sys::Array::is_array(row) {
             return Err(invalid("row", "an object"));
         }
         let row = stringify(row, "row")?;
@@ -136,13 +143,20 @@ impl Draft {
     }
 
     /// Takes a row out.
-    pub fn remove(&self, table: String, row: String) -> Result<(), JsValue> {
+    pub fn remove(&self, table: &JsValue, row: &JsValue) -> Result<(), JsValue> {
+        let (table, row) = (word(table, "table")?, word(row, "row")?);
         self.edit(Op::Remove { table, row })
     }
 
     /// Puts a row after another one, or to the front.
     #[wasm_bindgen(js_name = move)]
-    pub fn move_row(&self, table: String, row: String, after: &JsValue) -> Result<(), JsValue> {
+    pub fn move_row(
+        &self,
+        table: &JsValue,
+        row: &JsValue,
+        after: &JsValue,
+    ) -> Result<(), JsValue> {
+        let (table, row) = (word(table, "table")?, word(row, "row")?);
         let place = place(after)?;
         self.edit(Op::Move { table, row, place })
     }
@@ -158,35 +172,32 @@ impl Draft {
         let runner = self.runner.clone();
         future_to_promise(async move {
             runner.settle_journal().await;
-            Ok(JsValue::UNDEFINED)
+            match runner.journal.is_kept() {
+                true => Ok(JsValue::UNDEFINED),
+                false => Err(error("storage", &["this till cannot write to its disk"])),
+            }
         })
     }
 
     /// Sends what was edited so far.
-    pub fn save(&self, options: &JsValue) -> Result<Promise, JsValue> {
-        self.request(options, |draft, waiter| Event::Save { draft, waiter })
+    pub fn save(&self, options: &JsValue) -> Promise {
+        promised(self.request(options, |draft, waiter| Event::Save { draft, waiter }))
     }
 
     /// Submits the document for the total that the cashier saw.
-    pub fn submit(&self, options: &JsValue) -> Result<Promise, JsValue> {
-        let total = get(options, "expectedTotal");
-        let expected_total = if total.is_undefined() {
-            None
-        } else {
-            decimal(&total, "expectedTotal")?;
-            Some(total.as_string().map_or_else(
-                || {
-                    stringify(&total, "expectedTotal")
-                        .map(|text| String::from_utf8_lossy(&text).into_owned())
-                },
-                Ok,
-            )?)
+    pub fn submit(&self, options: &JsValue) -> Promise {
+        let expected_total = match get(options, "expectedTotal") {
+            total if total.is_undefined() => Ok(None),
+            total => decimal(&total, "options.expectedTotal").map(|total| Some(total.to_string())),
         };
-        self.request(options, |draft, waiter| Event::Submit { draft, waiter, expected_total })
+        promised(expected_total.and_then(|expected_total| {
+            self.request(options, |draft, waiter| Event::Submit { draft, waiter, expected_total })
+        }))
     }
 
     /// Answers a conflict.
-    pub fn resolve(&self, path: String, take: &JsValue) -> Result<(), JsValue> {
+    pub fn resolve(&self, path: &JsValue, take: &JsValue) -> Result<(), JsValue> {
+        let path = word(path, "path")?;
         let take = match take.as_string().as_deref() {
             Some("mine") => Take::Mine,
             Some("theirs") => Take::Theirs,
@@ -203,14 +214,15 @@ impl Draft {
     }
 
     /// Gives the edits up.
-    pub fn discard(&self) -> Result<Promise, JsValue> {
-        self.runner.dispatch(Event::Discard { draft: self.number })?;
-        Ok(self.durable())
+    pub fn discard(&self) -> Promise {
+        let discarded = self.runner.dispatch(Event::Discard { draft: self.number });
+        promised(discarded.map(|()| self.durable()))
     }
 
     /// Calls `listener` whenever the document, its status or its conflicts change.
-    pub fn subscribe(&self, listener: Function) -> JsValue {
-        self.runner.listen(Topic::Draft(self.number), listener)
+    pub fn subscribe(&self, listener: &JsValue) -> Result<JsValue, JsValue> {
+        let listener = callback(listener, "listener")?;
+        Ok(self.runner.listen(Topic::Draft(self.number), listener))
     }
 }
 

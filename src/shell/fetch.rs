@@ -1,12 +1,13 @@
 //! One request by `fetch`, with a timeout that aborts it.
 
-use js_sys::{Function, Object, Promise, Uint8Array};
+use gloo_timers::callback::Timeout;
+use js_sys::{Array, Function, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, AbortSignal, Response};
+use web_sys::{AbortController, AbortSignal};
 
-use super::convert::{get, set};
+use super::convert::{function, get, set};
 use crate::adapters::{HttpRequest, HttpResponse};
 use crate::core::call::BODY_BYTES_MAX;
 
@@ -47,25 +48,12 @@ impl Fetch {
         more_headers: &[(&str, String)],
         outer: Option<AbortSignal>,
     ) -> Answer {
-        let Ok(controller) = AbortController::new() else { return Answer::none() };
-        let abort = {
-            let controller = controller.clone();
-            Closure::<dyn FnMut()>::new(move || controller.abort())
+        let Ok(limit) = Limit::new(self.timeout_ms) else { return Answer::none() };
+        let _outer = match outer.map(|outer| Link::new(outer, limit.controller.clone())) {
+            Some(None) => return Answer::none(),
+            link => link,
         };
-        let _timeout = {
-            let controller = controller.clone();
-            gloo_timers::callback::Timeout::new(self.timeout_ms, move || controller.abort())
-        };
-        if let Some(outer) = &outer {
-            if outer.aborted() {
-                return Answer::none();
-            }
-            outer.set_onabort(Some(abort.as_ref().unchecked_ref()));
-        }
-        let answer = self.exchange(request, more_headers, &controller.signal()).await;
-        if let Some(outer) = &outer {
-            outer.set_onabort(None);
-        }
+        let answer = self.exchange(request, more_headers, &limit).await;
         answer.unwrap_or_else(|_| Answer::none())
     }
 
@@ -73,7 +61,7 @@ impl Fetch {
         &self,
         request: HttpRequest,
         more_headers: &[(&str, String)],
-        signal: &AbortSignal,
+        limit: &Limit,
     ) -> Result<Answer, JsValue> {
         let headers = Object::assign(&Object::new(), &Object::from(self.headers.clone()));
         for (name, value) in &request.headers {
@@ -85,7 +73,7 @@ impl Fetch {
         let init = Object::new();
         set(&init, "method", &request.method.into());
         set(&init, "headers", &headers);
-        set(&init, "signal", signal);
+        set(&init, "signal", &limit.controller.signal());
         if let Some(body) = &request.body {
             set(&init, "body", &Uint8Array::from(body.as_slice()));
         }
@@ -96,30 +84,102 @@ impl Fetch {
             None => get(&global, "fetch").dyn_into()?,
         };
         let promise = fetch.call2(&JsValue::UNDEFINED, &url.into(), &init)?;
-        let response = JsFuture::from(Promise::resolve(&promise)).await?;
-        // A fetch handed in may answer with an object of its own making: duck typing.
-        read(response.unchecked_into()).await
+        let response = limit.settle(&promise).await?;
+        read(&response, limit).await
     }
 }
 
-async fn read(response: Response) -> Result<Answer, JsValue> {
+/// Reads an answer. A `fetch` handed in may answer with an object of its own making, so nothing
+/// about it is taken for granted.
+async fn read(response: &JsValue, limit: &Limit) -> Result<Answer, JsValue> {
+    let status = get(response, "status").as_f64().ok_or(JsValue::UNDEFINED)? as u16;
+    let given = get(response, "headers");
     let mut headers = Vec::new();
     // Across origins the others cannot be read anyway.
     for name in ["etag", "retry-after", "location", "content-type", "content-length"] {
-        if let Ok(Some(value)) = response.headers().get(name) {
+        let Some(read) = function(&given, "get") else { break };
+        if let Some(value) = read.call1(&given, &name.into())?.as_string() {
             headers.push((name.to_owned(), value));
         }
     }
     let declared = headers.iter().find(|(name, _)| name == "content-length");
     let too_large = |length: usize| length > BODY_BYTES_MAX;
-    let mut body = Vec::new();
-    if !declared.is_some_and(|(_, length)| length.parse().is_ok_and(too_large)) {
-        let buffer = JsFuture::from(response.array_buffer()?).await?;
-        let bytes = Uint8Array::new(&buffer);
-        // Too large a body is not read: it counts as unreadable, like an empty one.
-        if !too_large(bytes.length() as usize) {
-            body = bytes.to_vec();
-        }
+    if declared.is_some_and(|(_, length)| length.parse().is_ok_and(too_large)) {
+        return Ok(Answer { status, headers, body: UNREADABLE.to_vec() });
     }
-    Ok(Answer { status: response.status(), headers, body })
+    let read = function(response, "arrayBuffer").ok_or(JsValue::UNDEFINED)?;
+    let buffer = limit.settle(&read.call0(response)?).await?;
+    // Not asked for its class: it may come from another realm, as in a test runner.
+    let length = get(&buffer, "byteLength").as_f64().ok_or(JsValue::UNDEFINED)?;
+    let body = match too_large(length as usize) {
+        true => UNREADABLE.to_vec(),
+        false => Uint8Array::new(&buffer).to_vec(),
+    };
+    Ok(Answer { status, headers, body })
+}
+
+/// Stands for a body that is too large to be read: no JSON, and not empty either, for an empty
+/// body may be a success.
+const UNREADABLE: &[u8] = b"\0";
+
+/// A time limit: when it is over, the request is aborted, and nothing is waited for any longer,
+/// also if the other side does not heed its signal.
+pub(super) struct Limit {
+    pub(super) controller: AbortController,
+    over: Promise,
+    _timeout: Timeout,
+}
+
+impl Limit {
+    pub(super) fn new(limit_ms: u32) -> Result<Limit, JsValue> {
+        let controller = AbortController::new()?;
+        let signal = controller.signal();
+        let over = Promise::new(&mut |_, reject| {
+            // An event target runs its listeners once, and cannot fail to take this one.
+            let _ = signal.add_event_listener_with_callback("abort", &reject);
+        });
+        // Where nothing waits any more, its end is nobody's failure.
+        let quiet = Closure::<dyn FnMut(JsValue)>::new(|_| {});
+        let _ = over.catch(&quiet);
+        let timeout = {
+            let controller = controller.clone();
+            Timeout::new(limit_ms, move || {
+                let _keep = &quiet;
+                controller.abort();
+            })
+        };
+        Ok(Limit { controller, over, _timeout: timeout })
+    }
+
+    /// What `promise` (or plain value) comes to within the limit.
+    pub(super) async fn settle(&self, promise: &JsValue) -> Result<JsValue, JsValue> {
+        let first = Promise::race(&Array::of2(promise, &self.over));
+        JsFuture::from(first).await
+    }
+}
+
+/// Passes the abort of one signal on; dropping it ends that.
+struct Link {
+    outer: AbortSignal,
+    abort: Closure<dyn FnMut()>,
+}
+
+impl Link {
+    /// `None` if it is aborted already.
+    fn new(outer: AbortSignal, inner: AbortController) -> Option<Link> {
+        if outer.aborted() {
+            return None;
+        }
+        let abort = Closure::<dyn FnMut()>::new(move || inner.abort());
+        let listener = abort.as_ref().unchecked_ref();
+        outer.add_event_listener_with_callback("abort", listener).ok()?;
+        Some(Link { outer, abort })
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let listener = self.abort.as_ref().unchecked_ref();
+        let _ = self.outer.remove_event_listener_with_callback("abort", listener);
+    }
 }

@@ -5,7 +5,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::clock::fraction;
-use super::convert::{document_text, get, parse, set, stringify, text};
+use super::convert::{
+    check_members, decimal, document_text, function, get, parse, set, stringify, text,
+};
 use super::error::{invalid, of_ops, of_reapply};
 use super::options;
 use crate::adapters::{self, CallKind, HttpResponse};
@@ -52,10 +54,19 @@ pub fn merge(
 ) -> Result<JsValue, JsValue> {
     let doubt = get(options, "inDoubt");
     let sent = get(&doubt, "sent");
+    if !options.is_undefined() && !options.is_object() {
+        return Err(invalid("options", "an object"));
+    }
+    check_members(options, "options", &["inDoubt"], "an object", JsValue::is_object)?;
+    check_members(&doubt, "options.inDoubt", &["token"], "text", JsValue::is_string)?;
+    let expected_total = match get(options, "expectedTotal") {
+        total if total.is_undefined() => None,
+        total => Some(decimal(&total, "options.expectedTotal")?.to_string()),
+    };
     let circumstances = Circumstances {
         lost_token: text(&doubt, "token"),
-        lost_sent: if sent.is_undefined() { None } else { Some(document_text(&sent, "sent")?) },
-        expected_total: text(options, "expectedTotal"),
+        lost_sent: if sent.is_undefined() { None } else { Some(document_text(&sent, "options.inDoubt.sent")?) },
+        expected_total,
     };
     let result = run(base, mine, theirs, profile, &circumstances)?;
     Ok(parse(&result.to_json()))
@@ -86,11 +97,21 @@ pub fn merge_bytes(
 
 /// What an answer means.
 #[wasm_bindgen]
-pub fn classify(adapter: &str, call: &str, response: &JsValue) -> Result<JsValue, JsValue> {
-    let kind = CallKind::parse(call).ok_or_else(|| invalid("call", "a CallKind"))?;
-    let Some(status) = get(response, "status").as_f64() else {
+pub fn classify(
+    adapter: &JsValue,
+    call: &JsValue,
+    response: &JsValue,
+) -> Result<JsValue, JsValue> {
+    let kind = call.as_string().and_then(|call| CallKind::parse(&call));
+    let kind = kind.ok_or_else(|| invalid("call", "a CallKind"))?;
+    let status = get(response, "status").as_f64().filter(|status| (0.0..1_000.0).contains(status));
+    let Some(status) = status else {
         return Err(invalid("response", "{status, headers?, body?}"));
     };
+    check_members(response, "response", &["body"], "text", JsValue::is_string)?;
+    // The Headers of a fetch have no members to read: taken for none, they would be lost.
+    let plain = |value: &JsValue| value.is_object() && function(value, "get").is_none();
+    check_members(response, "response", &["headers"], "a plain object", plain)?;
     let mut headers = Vec::new();
     if let Ok(given) = get(response, "headers").dyn_into::<Object>() {
         for entry in Object::entries(&given) {
@@ -103,7 +124,7 @@ pub fn classify(adapter: &str, call: &str, response: &JsValue) -> Result<JsValue
     }
     let body = text(response, "body").unwrap_or_default();
     let response = HttpResponse { status: status as u16, headers: &headers, body: body.as_bytes() };
-    match adapters::classify(adapter, kind, &response) {
+    match adapters::classify(&adapter.as_string().unwrap_or_default(), kind, &response) {
         Some(meaning) => Ok(parse(&meaning.to_json())),
         None => Err(invalid("adapter", "\"frappe\" or \"rest\"")),
     }
@@ -113,19 +134,26 @@ pub fn classify(adapter: &str, call: &str, response: &JsValue) -> Result<JsValue
 #[wasm_bindgen]
 pub fn delay(
     schedule: JsValue,
-    attempt: f64,
-    random: f64,
-    previous: Option<f64>,
-    retry_after: Option<f64>,
+    attempt: &JsValue,
+    random: &JsValue,
+    previous: &JsValue,
+    retry_after: &JsValue,
 ) -> Result<f64, JsValue> {
-    if !(0.0..1.0).contains(&random) {
-        return Err(invalid("random", "a number in [0, 1)"));
-    }
-    if attempt.is_nan() || attempt < 1.0 {
-        return Err(invalid("attempt", "a whole number from 1"));
-    }
+    let random = random.as_f64().filter(|random| (0.0..1.0).contains(random));
+    let random = random.ok_or_else(|| invalid("random", "a number in [0, 1)"))?;
+    let attempt = attempt.as_f64().filter(|attempt| *attempt >= 1.0);
+    let attempt = attempt.ok_or_else(|| invalid("attempt", "a whole number from 1"))?;
     let schedule = options::schedule(schedule)?;
-    let whole = |value: Option<f64>| value.map(|value| value as u64);
-    let bits = fraction(random);
-    Ok(schedule.delay(attempt as u32, bits, whole(previous), whole(retry_after)) as f64)
+    let previous = milliseconds(previous, "previous")?;
+    let retry_after = milliseconds(retry_after, "retryAfter")?;
+    Ok(schedule.delay(attempt as u32, fraction(random), previous, retry_after) as f64)
+}
+
+fn milliseconds(value: &JsValue, argument: &str) -> Result<Option<u64>, JsValue> {
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    let given = value.as_f64().filter(|ms| *ms >= 0.0);
+    let given = given.ok_or_else(|| invalid(argument, "milliseconds from 0"))?;
+    Ok(Some(given as u64))
 }

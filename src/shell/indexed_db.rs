@@ -38,6 +38,11 @@ impl Database {
         Ok(Database(request.result()?.dyn_into()?))
     }
 
+    /// Lets go of the database: others may upgrade or delete it.
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+
     fn begin(&self, mode: IdbTransactionMode) -> Result<(IdbTransaction, IdbObjectStore), JsValue> {
         let transaction = self.0.transaction_with_str_and_mode(ENTRIES, mode)?;
         let store = transaction.object_store(ENTRIES)?;

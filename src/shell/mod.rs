@@ -3,6 +3,11 @@
 //! It decides nothing. `runner` feeds events to the core's till and runs the effects in order;
 //! every other file wraps one thing that JavaScript offers.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "JavaScript's numbers are f64: here milliseconds, counts and chance, never an amount"
+)]
+
 pub mod backend;
 mod clock;
 mod convert;

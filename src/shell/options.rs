@@ -4,7 +4,7 @@ use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::backend::Backend;
-use super::convert::{get, stringify, text};
+use super::convert::{check_members, get, stringify, text};
 use super::error::{error, invalid, of_profile};
 use crate::core::policy::{Policy, TokenSupport};
 use crate::core::profile::Profile;
@@ -47,8 +47,11 @@ pub(super) fn schedule(value: JsValue) -> Result<Schedule, JsValue> {
     if !(1.0..=1_000.0).contains(&factor) {
         return Err(invalid("schedule.factor", "a number from 1 to 1000"));
     }
-    if given.attempts.is_some_and(|attempts| attempts < 1.0) {
+    if given.attempts.is_some_and(|attempts| attempts.is_nan() || attempts < 1.0) {
         return Err(invalid("schedule.attempts", "at least 1"));
+    }
+    if given.deadline.is_some_and(|deadline| deadline.is_nan() || deadline < 0.0) {
+        return Err(invalid("schedule.deadline", "milliseconds from 0"));
     }
     Ok(Schedule {
         kind,
@@ -85,7 +88,7 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
     let by_field = can_find && profile.create_token_field.is_some();
     let token = match guarantees.token {
         TokenSupport::None if by_field => TokenSupport::Field,
-        token => token,
+        token @ (TokenSupport::None | TokenSupport::Field | TokenSupport::Native) => token,
     };
     Ok(Policy {
         profile,
@@ -95,6 +98,17 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
         token,
         can_find,
     })
+}
+
+/// Time, chance and waiting of the page's, if it hands them in.
+pub(super) fn host(options: &JsValue) -> Result<JsValue, JsValue> {
+    let host = get(options, "host");
+    if !host.is_undefined() && !host.is_object() {
+        return Err(invalid("options.host", "an object"));
+    }
+    let members = ["now", "random", "sleep"];
+    check_members(&host, "options.host", &members, "a function", JsValue::is_function)?;
+    Ok(host)
 }
 
 /// A name that must be there.

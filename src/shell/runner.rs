@@ -13,7 +13,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::backend::Backend;
 use super::clock::{Clock, Timer};
-use super::convert::{freeze, parse, set};
+use super::convert::{freeze, function, get, parse, set};
 use super::store::Journal;
 use super::{error, outcome};
 use crate::core::conflict::Conflict;
@@ -64,7 +64,7 @@ pub(super) struct Runner {
     next_number: Cell<u32>,
     views: RefCell<BTreeMap<DraftId, View>>,
     waiters: RefCell<BTreeMap<u32, Pledge>>,
-    opening: RefCell<BTreeMap<DraftId, (String, Pledge)>>,
+    opening: RefCell<Vec<(DraftId, String, Pledge)>>,
     listeners: RefCell<Vec<(u32, Topic, Function)>>,
 }
 
@@ -101,14 +101,19 @@ impl Runner {
         self.next_number.get()
     }
 
+    pub(super) fn check_open(&self) -> Result<(), JsValue> {
+        match self.closed.get() {
+            true => Err(error::error("closed", &["this till is closed"])),
+            false => Ok(()),
+        }
+    }
+
     /// Hands an event to the till and sees to its effects.
     ///
     /// # Errors
     /// A `RestampError` if the event made no sense; then nothing has changed.
     pub(super) fn dispatch(self: &Rc<Self>, event: Event) -> Result<(), JsValue> {
-        if self.closed.get() {
-            return Err(error::error("closed", &["this till is closed"]));
-        }
+        self.check_open()?;
         let (now, random) = (self.clock.now(), self.clock.random());
         let effects = self.till.borrow_mut().handle(event, now, random);
         let mut later = Vec::new();
@@ -118,7 +123,13 @@ impl Runner {
                 // Taken at once, so that the order on disk is the order of events.
                 Effect::Journal(entry) => self.journal.append(entry),
                 Effect::Refused(misuse) => refused = Err(error::of_misuse(&misuse)),
-                other => later.push(other),
+                later_on @ (Effect::Call { .. }
+                | Effect::Opened(_)
+                | Effect::NotOpened { .. }
+                | Effect::Changed(_)
+                | Effect::Settle { .. }
+                | Effect::Notice { .. }
+                | Effect::Log { .. }) => later.push(later_on),
             }
         }
         self.arm_timer();
@@ -158,15 +169,19 @@ impl Runner {
         self.tell_failure();
     }
 
+    /// A journal that is on no disk is told once, as soon as somebody listens.
     pub(super) fn tell_failure(self: &Rc<Self>) {
-        if self.journal.take_failure().is_some() {
+        let notices = Topic::Till("notice".into());
+        let heard = self.listeners.borrow().iter().any(|(_, topic, _)| *topic == notices);
+        if self.journal.has_news() && heard {
+            self.journal.set_told();
             let message = "This till cannot write to its disk: what is not sent yet is lost if \
                            the page closes.";
             let notice = Object::new();
             set(&notice, "key", &"".into());
             set(&notice, "kind", &"storage".into());
             set(&notice, "message", &message.into());
-            self.emit(&Topic::Till("notice".into()), &notice);
+            self.emit(&notices, &notice);
         }
     }
 
@@ -182,14 +197,12 @@ impl Runner {
                 });
             }
             Effect::Opened(draft) => {
-                let opened = self.opening.borrow_mut().remove(&draft);
-                if let Some((_, pledge)) = opened {
+                for (_, pledge) in self.opened(draft) {
                     pledge.keep(&super::draft::Draft::handle(self, draft));
                 }
             }
             Effect::NotOpened { draft, why } => {
-                let opened = self.opening.borrow_mut().remove(&draft);
-                if let Some((key, pledge)) = opened {
+                for (key, pledge) in self.opened(draft) {
                     pledge.fail(&error::of_not_opened(&why, &key));
                 }
             }
@@ -268,12 +281,23 @@ impl Runner {
     /// A promise of the draft that is being opened.
     pub(super) fn wait_for_draft(&self, draft: DraftId, key: String) -> Promise {
         let (promise, pledge) = Pledge::new();
-        self.opening.borrow_mut().insert(draft, (key, pledge));
+        self.opening.borrow_mut().push((draft, key, pledge));
         promise
     }
 
-    pub(super) fn forget_opening(&self, draft: DraftId) {
-        self.opening.borrow_mut().remove(&draft);
+    /// The draft that is being opened for this key, if one is.
+    pub(super) fn opening(&self, key: &str) -> Option<DraftId> {
+        let opening = self.opening.borrow();
+        opening.iter().find(|(_, known, _)| known == key).map(|(draft, ..)| *draft)
+    }
+
+    /// Those who wait for this draft; they are waiting no more.
+    pub(super) fn opened(&self, draft: DraftId) -> Vec<(String, Pledge)> {
+        let all = self.opening.take();
+        let (done, rest) = all.into_iter().partition(|(known, ..)| *known == draft);
+        self.opening.replace(rest);
+        let done: Vec<(DraftId, String, Pledge)> = done;
+        done.into_iter().map(|(_, key, pledge)| (key, pledge)).collect()
     }
 
     /// Adds a listener; the function that takes it away again.
@@ -298,9 +322,13 @@ impl Runner {
             .map(|(_, _, listener)| listener.clone())
             .collect();
         for listener in heard {
-            // A listener that throws is its author's matter: the save goes on, the console tells.
+            // A listener that throws is its author's matter: the save goes on, and the page hears
+            // of it as of any uncaught error. A host without reportError() has a console.
             if let Err(thrown) = listener.call1(&JsValue::UNDEFINED, event) {
-                let _ = Promise::reject(&thrown);
+                let global = js_sys::global();
+                let report = function(&global, "reportError")
+                    .or_else(|| function(&get(&global, "console"), "error"));
+                let _ = report.map(|report| report.call1(&JsValue::UNDEFINED, &thrown));
             }
         }
     }
@@ -330,10 +358,10 @@ impl Runner {
         for pledge in waiting.values() {
             pledge.fail(&reason);
         }
-        let opening = std::mem::take(&mut *self.opening.borrow_mut());
-        for (_, pledge) in opening.values() {
+        for (_, _, pledge) in self.opening.take() {
             pledge.fail(&reason);
         }
+        self.journal.close();
     }
 
     /* ---------------------------------------------------------------- snapshots */

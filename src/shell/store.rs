@@ -15,30 +15,36 @@ use super::indexed_db::Database;
 /// Keeps the entries of one user.
 pub(super) enum Store {
     Memory,
-    IndexedDb(Database),
+    IndexedDb(RefCell<Rc<Database>>),
     Page(JsValue),
 }
 
+/// How much waits in memory for a disk that takes nothing, before it is given up for good.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 impl Store {
     /// The store that the options name; IndexedDB where there is one, unless they say otherwise.
-    pub(super) async fn open(option: JsValue) -> Result<(Store, Option<JsValue>), JsValue> {
-        let has_database = !get(&js_sys::global(), "indexedDB").is_undefined();
-        match option.as_string().as_deref() {
-            Some("memory") => Ok((Store::Memory, None)),
-            Some("indexeddb") | None if option.is_undefined() || option.is_string() => {
-                if !has_database {
-                    return Ok((Store::Memory, None));
+    /// Where it cannot be had (private mode, a blocked or broken database) the till goes on in
+    /// memory; the second answer says so.
+    pub(super) async fn open(option: JsValue) -> Result<(Store, Trouble), JsValue> {
+        let named = option.as_string();
+        match named.as_deref() {
+            Some("memory") => Ok((Store::Memory, Trouble::None)),
+            Some("indexeddb") | None if option.is_undefined() || named.is_some() => {
+                if named.is_none() && get(&js_sys::global(), "indexedDB").is_undefined() {
+                    return Ok((Store::Memory, Trouble::NoDisk));
                 }
-                // Private mode, a blocked or broken database: the till goes on in memory.
                 match Database::open().await {
-                    Ok(database) => Ok((Store::IndexedDb(database), None)),
-                    Err(error) => Ok((Store::Memory, Some(error))),
+                    Ok(database) => {
+                        Ok((Store::IndexedDb(RefCell::new(Rc::new(database))), Trouble::None))
+                    }
+                    Err(_) => Ok((Store::Memory, Trouble::Lost)),
                 }
             }
             Some(_) | None => {
                 let whole = |name: &str| function(&option, name).is_some();
                 if whole("append") && whole("load") && whole("compact") {
-                    Ok((Store::Page(option), None))
+                    Ok((Store::Page(option), Trouble::None))
                 } else {
                     Err(invalid("options.store", "\"indexeddb\", \"memory\" or a Store"))
                 }
@@ -49,7 +55,17 @@ impl Store {
     async fn append(&self, user: &str, entries: &[Vec<u8>]) -> Result<(), JsValue> {
         match self {
             Store::Memory => Ok(()),
-            Store::IndexedDb(database) => database.append(user, entries).await,
+            Store::IndexedDb(database) => {
+                let open = database.borrow().clone();
+                if open.append(user, entries).await.is_ok() {
+                    return Ok(());
+                }
+                // The browser closes databases by itself, for example when it clears a site's
+                // data: once more, with a new one.
+                let open = Rc::new(Database::open().await?);
+                database.replace(open.clone());
+                open.append(user, entries).await
+            }
             Store::Page(object) => call(object, "append", user, Some(entries)).await.map(|_| ()),
         }
     }
@@ -58,13 +74,18 @@ impl Store {
     pub(super) async fn load(&self, user: &str) -> Result<Vec<Vec<u8>>, JsValue> {
         match self {
             Store::Memory => Ok(Vec::new()),
-            Store::IndexedDb(database) => database.load(user).await,
+            Store::IndexedDb(database) => {
+                let open = database.borrow().clone();
+                open.load(user).await
+            }
             Store::Page(object) => {
                 let list = call(object, "load", user, None).await?;
-                Ok(Array::from(&list)
-                    .iter()
-                    .map(|entry| Uint8Array::new(&entry).to_vec())
-                    .collect())
+                let list: Array = list.dyn_into().map_err(|_| not_entries())?;
+                let entries = list.iter().map(|entry| match get(&entry, "byteLength").as_f64() {
+                    Some(_) => Ok(Uint8Array::new(&entry).to_vec()),
+                    None => Err(not_entries()),
+                });
+                entries.collect()
             }
         }
     }
@@ -73,10 +94,17 @@ impl Store {
     pub(super) async fn compact(&self, user: &str, snapshot: &[Vec<u8>]) -> Result<(), JsValue> {
         match self {
             Store::Memory => Ok(()),
-            Store::IndexedDb(database) => database.compact(user, snapshot).await,
+            Store::IndexedDb(database) => {
+                let open = database.borrow().clone();
+                open.compact(user, snapshot).await
+            }
             Store::Page(object) => call(object, "compact", user, Some(snapshot)).await.map(|_| ()),
         }
     }
+}
+
+fn not_entries() -> JsValue {
+    invalid("options.store.load()", "a list of Uint8Array")
 }
 
 async fn call(
@@ -98,30 +126,46 @@ async fn call(
     JsFuture::from(Promise::resolve(&promise)).await
 }
 
+/// Why the journal is not on a disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    None,
+    /// There is no disk here, and nobody asked for one.
+    NoDisk,
+    /// The disk takes nothing (for now).
+    Lost,
+}
+
 /// The journal of one till: entries go to the store in batches, in the order in which they came.
 pub(super) struct Journal {
     store: Store,
     user: String,
     waiting: RefCell<Vec<Vec<u8>>>,
-    /// Entries handed in, and entries that are on disk or given up.
+    /// Entries handed in, and entries that are on disk or were tried.
     taken: Cell<u64>,
-    kept: Cell<u64>,
-    /// Settles when the batch that is being written, or the next one, is on disk.
+    tried: Cell<u64>,
+    /// Entries of a batch that failed: they go first in the next one, so that no gap arises.
+    failed: RefCell<Vec<Vec<u8>>>,
+    /// Settles when the batch that is being written is on disk, or failed.
     writing: RefCell<Option<Promise>>,
-    /// Why the journal cannot be kept any more, until the page was told.
-    failure: RefCell<Option<JsValue>>,
+    trouble: Cell<Trouble>,
+    given_up: Cell<bool>,
+    told: Cell<bool>,
 }
 
 impl Journal {
-    pub(super) fn new(store: Store, user: String, failure: Option<JsValue>) -> Journal {
+    pub(super) fn new(store: Store, user: String, trouble: Trouble) -> Journal {
         Journal {
             store,
             user,
             waiting: RefCell::default(),
             taken: Cell::new(0),
-            kept: Cell::new(0),
+            tried: Cell::new(0),
+            failed: RefCell::default(),
             writing: RefCell::default(),
-            failure: RefCell::new(failure),
+            trouble: Cell::new(trouble),
+            given_up: Cell::new(false),
+            told: Cell::new(false),
         }
     }
 
@@ -129,31 +173,42 @@ impl Journal {
         self.store.load(&self.user).await
     }
 
-    pub(super) async fn compact(&self, snapshot: &[Vec<u8>]) -> Result<(), JsValue> {
-        self.store.compact(&self.user, snapshot).await
+    /// Puts `snapshot` in the place of all that was loaded. Where the store cannot, all stays.
+    pub(super) async fn compact(&self, snapshot: &[Vec<u8>]) {
+        if self.store.compact(&self.user, snapshot).await.is_err() {
+            self.trouble.set(Trouble::Lost);
+        }
     }
 
     /// Takes an entry; [`Journal::settled`] tells when it is kept.
     pub(super) fn append(&self, entry: Vec<u8>) {
+        if self.in_memory() {
+            return;
+        }
         self.taken.set(self.taken.get() + 1);
         self.waiting.borrow_mut().push(entry);
     }
 
-    /// Whether everything handed in so far is kept.
-    pub(super) fn is_settled(&self) -> bool {
-        matches!(self.store, Store::Memory) || self.kept.get() >= self.taken.get()
+    fn in_memory(&self) -> bool {
+        matches!(self.store, Store::Memory) || self.given_up.get()
     }
 
-    /// Resolves when every entry handed in so far is on disk, or certainly cannot be.
+    /// Whether everything handed in so far was written, or tried.
+    pub(super) fn is_settled(&self) -> bool {
+        self.in_memory() || self.tried.get() >= self.taken.get()
+    }
+
+    /// Whether everything that was tried is kept as well as this till was asked to keep it.
+    pub(super) fn is_kept(&self) -> bool {
+        self.trouble.get() != Trouble::Lost
+    }
+
+    /// Resolves when every entry handed in so far is on disk, or was refused by it.
     pub(super) async fn settled(self: &Rc<Self>) {
         let wanted = self.taken.get();
-        if matches!(self.store, Store::Memory) {
-            self.waiting.borrow_mut().clear();
-            self.kept.set(wanted);
-            return;
-        }
-        while self.kept.get() < wanted {
-            let promise = self.writing.borrow().clone().unwrap_or_else(|| self.write());
+        while !self.in_memory() && self.tried.get() < wanted {
+            let writing = self.writing.borrow().clone();
+            let promise = writing.unwrap_or_else(|| self.write());
             // It never rejects.
             let _ = JsFuture::from(promise).await;
         }
@@ -163,21 +218,46 @@ impl Journal {
     fn write(self: &Rc<Self>) -> Promise {
         let journal = self.clone();
         let promise = wasm_bindgen_futures::future_to_promise(async move {
-            let batch = std::mem::take(&mut *journal.waiting.borrow_mut());
-            let count = batch.len() as u64;
-            if let Err(error) = journal.store.append(&journal.user, &batch).await {
-                *journal.failure.borrow_mut() = Some(error);
+            let mut batch = journal.failed.take();
+            let fresh = journal.waiting.take();
+            let count = fresh.len() as u64;
+            batch.extend(fresh);
+            match journal.store.append(&journal.user, &batch).await {
+                Ok(()) => journal.trouble.set(Trouble::None),
+                Err(_) => journal.keep_for_later(batch),
             }
-            journal.kept.set(journal.kept.get() + count);
-            *journal.writing.borrow_mut() = None;
+            journal.tried.set(journal.tried.get() + count);
+            journal.writing.replace(None);
             Ok(JsValue::UNDEFINED)
         });
-        *self.writing.borrow_mut() = Some(promise.clone());
+        self.writing.replace(Some(promise.clone()));
         promise
     }
 
-    /// Why entries could not be kept, once.
-    pub(super) fn take_failure(&self) -> Option<JsValue> {
-        self.failure.borrow_mut().take()
+    fn keep_for_later(&self, batch: Vec<Vec<u8>>) {
+        self.trouble.set(Trouble::Lost);
+        if batch.iter().map(Vec::len).sum::<usize>() > WAITING_BYTES_MAX {
+            self.given_up.set(true);
+            self.waiting.take();
+        } else {
+            self.failed.replace(batch);
+        }
+    }
+
+    /// Whether there is trouble that the page was not told of yet.
+    pub(super) fn has_news(&self) -> bool {
+        self.trouble.get() != Trouble::None && !self.told.get()
+    }
+
+    /// The page was told: once is enough.
+    pub(super) fn set_told(&self) {
+        self.told.set(true);
+    }
+
+    /// Lets go of the store.
+    pub(super) fn close(&self) {
+        if let Store::IndexedDb(database) = &self.store {
+            database.borrow().close();
+        }
     }
 }

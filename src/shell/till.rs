@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use js_sys::{Function, Promise};
+use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use super::backend::Backend;
 use super::clock::Clock;
-use super::convert::{document_text, get};
+use super::convert::{callback, document_text, get, promised, word};
 use super::draft::Draft;
 use super::error::{self, invalid};
 use super::options;
@@ -33,17 +33,18 @@ pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
     let policy = options::policy(&options, &backend)?;
     options::required_text(&options, "till")?;
     let user = options::required_text(&options, "user")?;
-    let (store, failure) = Store::open(get(&options, "store")).await?;
-    let journal = Journal::new(store, user, failure);
+    let host = options::host(&options)?;
+    let (store, trouble) = Store::open(get(&options, "store")).await?;
+    let journal = Journal::new(store, user, trouble);
     let entries = journal.load().await?;
     let restored = Core::restore(policy, entries.iter().map(Vec::as_slice), DraftId(0));
     let core = restored.map_err(|error| error::of_restore(&error))?;
     // What is settled leaves the journal here; the rest becomes one entry a draft.
     let snapshot = core.journal();
     if snapshot.len() < entries.len() {
-        journal.compact(&snapshot).await?;
+        journal.compact(&snapshot).await;
     }
-    let runner = Runner::new(core, backend, journal, Clock::new(get(&options, "host")));
+    let runner = Runner::new(core, backend, journal, Clock::new(host));
     runner.dispatch(Event::Online)?;
     listen_for_network(&runner);
     Ok(Till { runner })
@@ -65,38 +66,53 @@ fn listen_for_network(runner: &Rc<Runner>) {
 #[wasm_bindgen]
 impl Till {
     /// The local draft of this document if there is one, else the server's copy.
-    pub fn open(&self, key: JsValue) -> Result<Promise, JsValue> {
-        let Some(key) = key.as_string().filter(|key| !key.is_empty()) else {
-            return Err(invalid("key", "a text that is not empty"));
-        };
+    pub fn open(&self, key: &JsValue) -> Promise {
+        promised(self.begin_open(key))
+    }
+
+    fn begin_open(&self, key: &JsValue) -> Result<Promise, JsValue> {
+        let key = word(key, "key")?;
+        self.runner.check_open()?;
         let known = self.runner.till.borrow().find(&key);
         if let Some(draft) = known {
             return Ok(Promise::resolve(&Draft::handle(&self.runner, draft)));
         }
+        if let Some(draft) = self.runner.opening(&key) {
+            return Ok(self.runner.wait_for_draft(draft, key));
+        }
         let draft = DraftId(self.runner.number());
         let promise = self.runner.wait_for_draft(draft, key.clone());
-        self.runner.dispatch(Event::Open { draft, key })?;
+        self.dispatch_or_forget(draft, Event::Open { draft, key })?;
         Ok(promise)
     }
 
     /// A new document.
-    pub fn create(&self, doc: &JsValue) -> Result<Promise, JsValue> {
+    pub fn create(&self, doc: &JsValue) -> Promise {
+        promised(self.begin_create(doc))
+    }
+
+    fn begin_create(&self, doc: &JsValue) -> Result<Promise, JsValue> {
         let document = document_text(doc, "doc")?;
         let draft = DraftId(self.runner.number());
         let promise = self.runner.wait_for_draft(draft, String::new());
-        let created = self.runner.dispatch(Event::Create { draft, document });
-        if let Err(thrown) = created {
-            self.runner.forget_opening(draft);
-            return Err(thrown);
-        }
+        self.dispatch_or_forget(draft, Event::Create { draft, document })?;
         Ok(promise)
     }
 
+    fn dispatch_or_forget(&self, draft: DraftId, event: Event) -> Result<(), JsValue> {
+        let dispatched = self.runner.dispatch(event);
+        if dispatched.is_err() {
+            self.runner.opened(draft);
+        }
+        dispatched
+    }
+
     /// Calls `listener` for every event of this type; the answer takes it away again.
-    pub fn on(&self, kind: String, listener: Function) -> Result<JsValue, JsValue> {
-        match kind.as_str() {
-            "draft" | "notice" | "outbox" | "log" => {
-                let stop = self.runner.listen(Topic::Till(kind), listener);
+    pub fn on(&self, kind: &JsValue, listener: &JsValue) -> Result<JsValue, JsValue> {
+        let listener = callback(listener, "listener")?;
+        match kind.as_string().unwrap_or_default().as_str() {
+            kind @ ("draft" | "notice" | "outbox" | "log") => {
+                let stop = self.runner.listen(Topic::Till(kind.to_owned()), listener);
                 self.runner.tell_failure();
                 Ok(stop)
             }

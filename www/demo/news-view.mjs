@@ -37,6 +37,7 @@ export class NewsView {
     if (this.shown === news) return;
     this.shown = news;
     this.empty.hidden = news.length > 0;
+    this.list.hidden = news.length === 0;
     this.list.replaceChildren(...news.slice(0, LINES_MAX).map(line));
   }
 

@@ -2,7 +2,7 @@
 import { button, el } from "./dom.mjs";
 import { text, units } from "./money.mjs";
 import { question } from "./questions.mjs";
-import { cashier, itemName } from "./shop.mjs";
+import { cashier, itemName, otherTill } from "./shop.mjs";
 import { amount, quantity, say } from "./words.mjs";
 
 /** A scanner types faster than this and ends with Enter: that Enter must not answer a question. */
@@ -78,7 +78,7 @@ export class QuestionView {
   ended(ending) {
     const { state, alreadyDone, leftover } = ending;
     const key = alreadyDone ? "ended.done" : `ended.${state}`;
-    const parts = [el("p", { class: "strip-text" }, say(key, { who: cashier(this.station.doc.modified_by) }))];
+    const parts = [el("p", { class: "strip-text" }, say(key, { who: cashier(otherTill(this.station.id)) }))];
     if (alreadyDone || leftover.length === 0) return parts;
     const items = leftover.filter((row) => row.table === "items");
     parts.push(

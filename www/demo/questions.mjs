@@ -1,15 +1,15 @@
 // From a conflict to one sentence and a few buttons, as a cashier can answer it.
-import { cashier, itemName } from "./shop.mjs";
+import { cashier, itemName, otherTill } from "./shop.mjs";
 import { amount, knows, quantity, say } from "./words.mjs";
 
-const fieldWords = { "@customer": "customer", customer: "customer", "@discount": "discount", remarks: "note" };
+const fieldWords = { customer: "customer", "@discount": "discount", remarks: "note" };
 
 /** { text, choices: [{ label, big?, take }], stepper? }; `stepper` holds the numbers to start from: their sum. */
 export function question(conflict, station) {
   const row = rowOf(conflict, station);
   const facts = {
     item: row ? itemName(row) : say(fieldWords[conflict.path] ?? conflict.path),
-    who: cashier(conflict.by ?? station.doc.modified_by),
+    who: cashier(conflict.by ?? otherTill(station.id)),
     mine: shown(conflict.mine, conflict),
     theirs: shown(conflict.theirs, conflict),
     mine_plus: quantity(conflict.again),

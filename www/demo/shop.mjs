@@ -41,6 +41,10 @@ export function newRow(code, more = {}) {
   return { item_code: code, item_name: code, qty: "1", ...more };
 }
 
+export function otherTill(id) {
+  return id === "till-1" ? "till-2" : "till-1";
+}
+
 /** The cashier behind a server's user name such as till-1@example.test. */
 export function cashier(user) {
   const till = String(user ?? "").split("@")[0];

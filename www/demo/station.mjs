@@ -3,7 +3,7 @@ import { openTill, frappe, profiles } from "restamp";
 import { createNetwork } from "./network.mjs";
 import { text, totals, units } from "./money.mjs";
 import { news } from "./news.mjs";
-import { newRow } from "./shop.mjs";
+import { newRow, otherTill } from "./shop.mjs";
 
 const NEWS_MAX = 30;
 
@@ -178,9 +178,9 @@ export class Station {
 
   /** Answers a question; what was to be saved or submitted then goes on by itself. */
   async answer(conflict, take) {
-    this.act((draft) => draft.resolve(conflict.path, take));
-    // A total that grew: the rest is paid as well.
+    // A total that grew is paid in full, before the answer lets the submit go on.
     if (conflict.reason === "total-changed" && take === "theirs") this.pay("Cash");
+    this.act((draft) => draft.resolve(conflict.path, take));
     return this.save();
   }
 
@@ -230,7 +230,7 @@ export class Station {
     const { doc } = this.draft;
     if (this.acting === 0 && doc !== this.seen) {
       const at = Date.now();
-      const found = news(this.seen, doc).map((entry) => ({ ...entry, at, by: doc.modified_by }));
+      const found = news(this.seen, doc).map((entry) => ({ ...entry, at, by: otherTill(this.id) }));
       this.news = [...found, ...this.news].slice(0, NEWS_MAX);
       this.seen = doc;
     }
@@ -242,7 +242,11 @@ export class Station {
     // A new bill gets the server's key before its draft has news to tell.
     if (this.draft) this.keys.add(this.draft.key);
     if (event.key !== undefined && !this.keys.has(event.key)) return;
+    // What waited was sent in the meantime, with nobody waiting for an outcome.
+    if (event.event === "committed" && this.outcome?.kind === "queued") {
+      this.finish({ kind: "committed", attempts: 1, incoming: [] });
+    }
     const stamp = this.draft?.stamp ?? null;
-    for (const listener of this.logListeners) listener({ ...event, till: this.id, stamp });
+    for (const listener of this.logListeners) listener({ ...event, till: this.id, stamp, offline: this.network.mode === "offline" });
   }
 }

@@ -4,7 +4,7 @@ import { button, el, oncePerFrame, setAttribute, setText, translateAll } from ".
 import { text, totals, units } from "./money.mjs";
 import { NewsView } from "./news-view.mjs";
 import { QuestionView } from "./question-view.mjs";
-import { cashier, customers, itemName, items, modesOfPayment } from "./shop.mjs";
+import { cashier, customers, itemName, items, modesOfPayment, otherTill } from "./shop.mjs";
 import { amount, quantity, say } from "./words.mjs";
 
 const modes = ["normal", "slow", "busy", "offline"];
@@ -86,7 +86,8 @@ export class TillView {
     this.submit = button({ class: "primary submit", word: "submit", on: { click: () => station.submit() } });
     this.outcome = el("p", { class: "outcome", role: "status" });
     return el("footer", { class: "till-foot" },
-      el("div", { class: "total" }, el("span", { word: "total" }), this.total, this.unsaved),
+      el("div", { class: "total" },
+        el("span", { class: "total-line" }, el("span", { word: "total" }), " ", this.unsaved), this.total),
       el("div", { class: "actions" }, ...this.pay, this.back, this.save, this.submit),
       this.outcome);
   }
@@ -170,7 +171,7 @@ export class TillView {
     const notes = [];
     if (paid > 0n) notes.push(say("paid", { amount: amount(text(paid)) }));
     if (units(this.station.doc.grand_total) !== due) notes.push(say("unsaved_total"));
-    setText(this.unsaved, notes.join(" · "));
+    setText(this.unsaved, notes.map((note) => `· ${note}`).join(" "));
     this.back.hidden = paid === 0n;
     for (const control of this.pay) control.hidden = paid >= due && paid > 0n;
   }
@@ -188,13 +189,13 @@ export class TillView {
   }
 }
 
-function outcomeText({ outcome, doc, status }) {
+function outcomeText({ id, outcome, status }) {
   switch (outcome?.kind) {
     case "committed":
       if (status === "closed") return say("outcome.closed");
       if (outcome.echoed) return say("outcome.echoed");
       if (outcome.attempts > 1 && outcome.incoming.length > 0) {
-        return say("outcome.merged", { n: quantity(outcome.attempts), who: cashier(otherTill(doc)) });
+        return say("outcome.merged", { n: quantity(outcome.attempts), who: cashier(otherTill(id)) });
       }
       return outcome.attempts > 1 ? say("outcome.tries", { n: quantity(outcome.attempts) }) : say("outcome.saved");
     case "queued":
@@ -206,9 +207,4 @@ function outcomeText({ outcome, doc, status }) {
     default:
       return "";
   }
-}
-
-/** After a save of mine the server names me as the last one; what came in is the other's. */
-function otherTill(doc) {
-  return String(doc.modified_by).startsWith("till-1") ? "till-2" : "till-1";
 }

@@ -1,4 +1,5 @@
 // The shapes on the time line. Colours are in timeline.css, by class.
+import { otherTill } from "./shop.mjs";
 
 const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 172;
@@ -46,7 +47,10 @@ export function ring(parent, x, lane, kind) {
 }
 
 export function cross(parent, x, lane, kind) {
-  const y = lanes[lane];
+  crossAt(parent, { x, y: lanes[lane] }, kind);
+}
+
+function crossAt(parent, { x, y }, kind) {
   shape(parent, "path", { class: `cross ${kind}`, d: `M${at(x - 5)} ${y - 5}L${at(x + 5)} ${y + 5}M${at(x + 5)} ${y - 5}L${at(x - 5)} ${y + 5}` });
 }
 
@@ -71,25 +75,22 @@ function head(parent, end, start, kind) {
   shape(parent, "path", { class: `head ${kind}`, d: `M${at(end.x)} ${end.y}L${side(1)}L${side(-1)}Z` });
 }
 
-/** The server did something, or not; its answer stops half-way. */
-export function brokenAnswer(parent, x, lane, flight) {
-  const middle = { x: x + flight / 2, y: (lanes.server + lanes[lane]) / 2 };
-  shape(parent, "circle", { class: "ring in-doubt", cx: at(x), cy: lanes.server, r: 6 });
-  shape(parent, "line", { class: "message in-doubt", x1: at(x), y1: lanes.server, x2: at(middle.x), y2: middle.y });
-  const { x: mx, y: my } = middle;
-  shape(parent, "path", { class: "cross in-doubt", d: `M${at(mx - 5)} ${my - 5}L${at(mx + 5)} ${my + 5}M${at(mx + 5)} ${my - 5}L${at(mx - 5)} ${my + 5}` });
+/** A message that stops half-way. */
+export function broken(parent, { x, from, to, flight, kind }) {
+  const middle = { x: x + flight / 2, y: (lanes[from] + lanes[to]) / 2 };
+  shape(parent, "line", { class: `message ${kind}`, x1: at(x), y1: lanes[from], x2: at(middle.x), y2: middle.y });
+  crossAt(parent, middle, "in-doubt");
 }
 
 /** Two strands become one: the other till's from the server's side, the own one from outside. */
 export function joining(parent, x, lane) {
-  const other = lane === "till-1" ? "till-2" : "till-1";
   const y = lanes[lane];
   const inward = Math.sign(lanes.server - y);
   const strand = (side, kind) => shape(parent, "path", {
     class: `strand ${kind}`,
     d: `M${at(x - 24)} ${y + side * 11}C${at(x - 10)} ${y + side * 11} ${at(x - 12)} ${y} ${at(x)} ${y}`,
   });
-  strand(inward, other);
+  strand(inward, otherTill(lane));
   strand(-inward * 0.8, lane);
   shape(parent, "path", { class: "diamond merged", d: `M${at(x - 7)} ${y}L${at(x)} ${y - 7}L${at(x + 7)} ${y}L${at(x)} ${y + 7}Z` });
 }

@@ -22,10 +22,15 @@ export class Timeline {
     this.list = el("ol", { class: "timeline-text", reversed: true });
     this.legend = el("ul", { class: "legend" });
     this.root = el("section", { class: "timeline", label: "timeline" },
-      el("h2", { word: "timeline" }),
-      el("div", { class: "timeline-body" }, this.lanes, this.scroll), this.legend,
+      el("div", { class: "timeline-head" }, el("h2", { word: "timeline" }), this.legend),
+      el("div", { class: "timeline-body" }, this.lanes, this.scroll),
       el("details", {}, el("summary", { word: "text_log" }), this.list));
     this.events = [];
+    this.room = 0;
+    new ResizeObserver(([entry]) => {
+      this.room = entry.contentRect.width;
+      this.fit();
+    }).observe(this.scroll);
     this.restart();
   }
 
@@ -88,14 +93,16 @@ export class Timeline {
   }
 
   /** The till's request has reached the server; where, is kept for its answer. */
-  request(group, { till, attempt }, kind) {
+  request(group, { till, attempt, offline }, kind) {
     const retry = kind === "save" && attempt > 1;
-    marks.arrow(group, { x: this.x, from: till, to: "server", flight: FLIGHT, kind });
+    const message = { x: this.x, from: till, to: "server", flight: FLIGHT, kind };
+    if (offline) marks.broken(group, message);
+    else marks.arrow(group, message);
     marks.dot(group, this.x, till, kind);
     if (kind === "save") marks.label(group, this.x, till, say(retry ? "mark.retry" : "mark.save-sent"));
     else if (!this.storedAt[till]) marks.label(group, this.x, till, say("mark.load-sent"));
     this.x += FLIGHT;
-    this.open[till] = { x: this.x, kind };
+    if (!offline) this.open[till] = kind;
   }
 
   /** The answer to the till's open request, if there is one, arrives at its lane. */
@@ -112,7 +119,7 @@ export class Timeline {
    */
   stored(group, event) {
     const { till } = event;
-    if (this.open[till]?.kind !== "save") return;
+    if (this.open[till] !== "save") return;
     this.storedAt[till] = this.x;
     marks.dot(group, this.x, "server", "committed", 7);
     this.answer(group, event, "committed");
@@ -130,7 +137,8 @@ export class Timeline {
     while (this.groups.length > EVENTS_MAX) this.groups.shift().group.remove();
     const start = this.groups[0] ? Math.max(0, this.groups[0].start - 2 * LABELLED_STEP) : 0;
     const wasAtEnd = this.atEnd();
-    marks.frame(this.svg, start, this.x + LABELLED_STEP, rightToLeft());
+    const end = Math.max(this.x + LABELLED_STEP, start + this.room);
+    marks.frame(this.svg, start, end, rightToLeft());
     if (wasAtEnd) this.scroll.scrollLeft = rightToLeft() ? -this.scroll.scrollWidth : this.scroll.scrollWidth;
   }
 
@@ -170,8 +178,13 @@ const drawings = {
   },
   "in-doubt": (line, group, event) => {
     delete line.open[event.till];
-    marks.brokenAnswer(group, line.x, event.till, FLIGHT);
-    line.x += FLIGHT;
+    // Whether a request got through is what a till cannot know; the page does.
+    if (event.offline) marks.dot(group, line.x, event.till, "in-doubt");
+    else {
+      marks.ring(group, line.x, "server", "in-doubt");
+      marks.broken(group, { x: line.x, from: "server", to: event.till, flight: FLIGHT, kind: "in-doubt" });
+      line.x += FLIGHT;
+    }
     marks.label(group, line.x, event.till, say("mark.in-doubt"), "in-doubt");
   },
   echoed: (line, group, event) => {

@@ -17,7 +17,8 @@ impl Draft {
             SaveOutcome::Stale { current, document } => {
                 self.log(Step::Stale, turn);
                 self.rounds += 1;
-                self.forget_unless_doubted();
+                self.behind = true;
+                self.forget_unless_doubted(turn);
                 match (current, document) {
                     (Some(stamp), Some(document)) => {
                         let key = self.key.clone();
@@ -34,11 +35,12 @@ impl Draft {
             SaveOutcome::Gone => self.end(State::Deleted, None, turn),
             SaveOutcome::Closed(_) => {
                 self.rounds += 1;
-                self.forget_unless_doubted();
+                self.behind = true;
+                self.forget_unless_doubted(turn);
                 self.look_or_load(turn);
             }
             SaveOutcome::Unavailable { retry_after } => {
-                self.forget_unless_doubted();
+                self.forget_unless_doubted(turn);
                 self.retry_later(retry_after, Queued::Busy, turn);
             }
             SaveOutcome::InDoubt => {
@@ -56,7 +58,7 @@ impl Draft {
                 }
             }
             SaveOutcome::Unauthenticated { .. } => {
-                self.forget_unless_doubted();
+                self.forget_unless_doubted(turn);
                 self.sign_out(turn);
             }
             SaveOutcome::Rejected(rejection) => self.on_rejected(rejection, turn),
@@ -65,10 +67,15 @@ impl Draft {
 
     /// A save that certainly was not applied is forgotten, but not while an earlier try of the
     /// same save may still be on its way.
-    fn forget_unless_doubted(&mut self) {
+    fn forget_unless_doubted(&mut self, turn: &mut Turn<'_>) {
         match &mut self.sent {
             Some(sent) if sent.doubted => sent.fate = Fate::InDoubt,
-            Some(_) | None => self.sent = None,
+            Some(_) | None => {
+                self.sent = None;
+                if self.journaled {
+                    turn.out.push(Effect::Journal(journal::unsent(&self.id)));
+                }
+            }
         }
     }
 
@@ -87,14 +94,17 @@ impl Draft {
         document: Option<Vec<u8>>,
         turn: &mut Turn<'_>,
     ) {
-        if self.key.is_none() {
+        let created = self.key.is_none();
+        if created {
             self.key = key;
         }
-        let atomic = turn.policy.compare_and_set == CompareAndSet::Atomic;
+        // Two creates do not race for one stamp.
+        let atomic = created || turn.policy.compare_and_set == CompareAndSet::Atomic;
         let Some(sent) = &mut self.sent else { return };
         if !atomic || self.key.is_none() {
             // Believed only once it is read back.
             sent.fate = Fate::InDoubt;
+            sent.told = stamp;
             return self.look(turn);
         }
         let profile = &turn.policy.profile;
@@ -117,24 +127,37 @@ impl Draft {
             sent.fate = Fate::InDoubt;
             sent.doubted = true;
         }
+        if self.key.is_none() && turn.policy.token == TokenSupport::Native {
+            // It has the document but does not say where: perhaps the next time.
+            return self.retry_later(None, Queued::Busy, turn);
+        }
         self.look(turn);
     }
 
-    fn on_rejected(&mut self, rejection: Rejection, turn: &mut Turn<'_>) {
+    pub(super) fn on_rejected(&mut self, rejection: Rejection, turn: &mut Turn<'_>) {
         self.log(Step::Rejected, turn);
-        self.sent = None;
-        self.wanted = self.saved;
+        // An earlier try of the same save may have been stored all the same.
+        self.sent.take_if(|sent| !sent.doubted);
+        if let Some(sent) = &mut self.sent {
+            sent.fate = Fate::InDoubt;
+            sent.given_up = true;
+        }
         self.submit = None;
         let questions = self.shortages(&rejection, turn.policy);
-        self.journal_state(turn);
-        if rejection.code == RejectionCode::Stock && !questions.is_empty() {
+        let asked = rejection.code == RejectionCode::Stock && !questions.is_empty();
+        if asked {
+            // The save goes on once the row is answered; a submit would be for another total.
             self.conflicts.extend(questions);
-            self.changed(turn);
-            self.settle_conflict(turn);
-            return;
+        } else {
+            self.wanted = self.saved;
         }
+        self.journal_state(turn);
         self.changed(turn);
-        self.settle_all(&Outcome::Rejected(rejection), turn);
+        if asked {
+            self.settle_conflict(turn);
+        } else {
+            self.settle_all(&Outcome::Rejected(rejection), turn);
+        }
     }
 
     /// The rows that ask for more than there is, as questions. The cart stays.

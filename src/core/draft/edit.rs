@@ -76,6 +76,9 @@ impl Draft {
         let none = || Misuse::NoSuchConflict(path.to_owned());
         let at = self.conflicts.iter().position(|conflict| conflict.path == path);
         let at = at.ok_or_else(none)?;
+        if path == DOCUMENT {
+            return self.resolve_create(at, take, turn);
+        }
         let conflict = &self.conflicts[at];
         let ops = match take {
             Take::Mine => conflict.on_mine.clone(),
@@ -101,8 +104,6 @@ impl Draft {
         match (reason, take) {
             (Reason::TotalChanged, Take::Mine) => self.submit = None,
             (Reason::TotalChanged, _) => self.submit = Some(SubmitWish { expected_total: None }),
-            (Reason::AnswerLost, Take::Mine) if path == DOCUMENT => self.create_again(),
-            (Reason::AnswerLost, _) if path == DOCUMENT => self.discard(turn),
             _ => {}
         }
         self.journal_state(turn);
@@ -111,18 +112,46 @@ impl Draft {
         Ok(())
     }
 
+    /// Whether a create whose answer was lost was stored: mine says no, so it is made again.
+    fn resolve_create(
+        &mut self,
+        at: usize,
+        take: &Take,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Misuse> {
+        match take {
+            Take::Mine => {
+                self.conflicts.remove(at);
+                self.wanted = self.revision;
+                self.journal_state(turn);
+                self.changed(turn);
+                self.advance(turn);
+            }
+            Take::Theirs => self.discard(turn),
+            Take::Value(_) => return Err(Misuse::NoSuchConflict(DOCUMENT.to_owned())),
+        }
+        Ok(())
+    }
+
     /// Gives up all edits; a document that the server does not have is forgotten.
     pub(in crate::core) fn discard(&mut self, turn: &mut Turn<'_>) {
         self.edits.clear();
         self.changes = Changes::none(&turn.policy.profile);
         self.conflicts.clear();
-        self.sent = None;
         self.submit = None;
         self.wanted = self.revision;
         self.saved = self.revision;
-        self.phase = Phase::Idle;
+        match &mut self.sent {
+            // A call in flight ends before the next one begins.
+            Some(sent) if matches!(self.phase, Phase::Calling(_)) => sent.given_up = true,
+            Some(_) | None => self.sent = None,
+        }
         if self.key.is_none() {
+            self.sent = None;
             self.submitted = true;
+        }
+        if self.sent.is_none() {
+            self.phase = Phase::Idle;
         }
         self.journal_settled(turn);
         self.settle_committed(turn);

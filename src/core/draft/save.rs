@@ -7,9 +7,23 @@ use crate::core::change::{put, FieldChange};
 
 impl Draft {
     /// Somebody wants what was edited so far on the server.
-    pub(in crate::core) fn request_save(&mut self, waiter: Waiter, turn: &mut Turn<'_>) {
+    pub(in crate::core) fn request_save(
+        &mut self,
+        waiter: Waiter,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Misuse> {
+        self.check_kept()?;
         self.wanted = self.revision;
         self.request(waiter, false, turn);
+        Ok(())
+    }
+
+    /// A new document that was discarded is nothing that could be saved.
+    fn check_kept(&self) -> Result<(), Misuse> {
+        if self.submitted && self.key.is_none() {
+            return Err(Misuse::Ended);
+        }
+        Ok(())
     }
 
     /// Somebody wants the document submitted, for the total that the cashier saw.
@@ -18,21 +32,23 @@ impl Draft {
         waiter: Waiter,
         expected_total: Option<String>,
         turn: &mut Turn<'_>,
-    ) {
+    ) -> Result<(), Misuse> {
+        self.check_kept()?;
         self.wanted = self.revision;
         if !self.submitted {
             self.submit = Some(SubmitWish { expected_total });
         }
         self.request(waiter, true, turn);
+        Ok(())
     }
 
     fn request(&mut self, waiter: Waiter, submit: bool, turn: &mut Turn<'_>) {
         self.waiters.push((waiter, self.revision, submit));
         match self.phase {
-            Phase::Calling(_) | Phase::InLine => return,
-            Phase::Idle | Phase::Waiting(_) | Phase::SignedOut => {}
+            Phase::Calling(_) | Phase::InLine => {}
+            Phase::Idle | Phase::Waiting(_) | Phase::SignedOut => self.begin_try(turn),
         }
-        self.begin_try(turn);
+        self.journal_wish(turn);
     }
 
     /// Starts over, at once: somebody asks, or the network is back.
@@ -41,6 +57,7 @@ impl Draft {
         self.started = turn.now;
         self.tries = 0;
         self.rounds = 0;
+        self.may_repeat = true;
         self.background = self.waiters.is_empty();
         self.advance(turn);
     }
@@ -48,17 +65,17 @@ impl Draft {
     /// A wait is over.
     pub(in crate::core) fn resume(&mut self, turn: &mut Turn<'_>) {
         self.phase = Phase::Idle;
-        if self.opened {
-            self.advance(turn);
-        } else {
-            self.load(turn);
-        }
+        self.may_repeat = true;
+        self.advance(turn);
     }
 
     /// The next step of a save, if one is due.
     pub(in crate::core) fn advance(&mut self, turn: &mut Turn<'_>) {
         if self.phase != Phase::Idle {
             return;
+        }
+        if !self.opened {
+            return self.load(turn);
         }
         if self.ending.is_some() {
             return self.settle_ended(turn);
@@ -69,7 +86,10 @@ impl Draft {
         if !self.conflicts.is_empty() {
             return self.settle_conflict(turn);
         }
-        let unsaved = self.wanted > self.saved && (!self.changes.is_empty() || self.key.is_none());
+        let unsaved = self.is_unsaved();
+        if self.behind && (unsaved || self.submit.is_some()) {
+            return self.load(turn);
+        }
         if unsaved {
             let checks_total =
                 self.submit.as_ref().is_some_and(|wish| wish.expected_total.is_some());
@@ -106,8 +126,7 @@ impl Draft {
 
     /// Sends the document with all edits so far.
     fn send(&mut self, submit: bool, turn: &mut Turn<'_>) {
-        if turn.slots == 0 {
-            self.phase = Phase::InLine;
+        if !self.has_slot(turn) {
             return;
         }
         let compares = turn.policy.compare_and_set != CompareAndSet::None;
@@ -117,15 +136,23 @@ impl Draft {
         let token = turn.random.name();
         let (body, changed) = self.body(&token, submit, turn.policy);
         let revision = self.revision;
-        let fate = Fate::InFlight;
-        let sent = Sent { revision, token, body, changed, submit, fate, doubted: false };
-        let entry = Unanswered { revision, token: sent.token.clone(), submit };
+        let entry = Unanswered { revision, token, submit };
         if !self.journaled {
             self.journal_state(turn);
         }
-        turn.out.push(Effect::Journal(journal::sent(&self.id, &entry)));
-        self.sent = Some(sent);
+        self.journaled_wish = self.wish();
+        let wish = self.journaled_wish.as_ref();
+        turn.out.push(Effect::Journal(journal::sent(&self.id, &entry, wish)));
+        self.sent = Some(Sent { body, changed, ..Sent::new(entry) });
         self.call_save(turn);
+    }
+
+    /// Whether a call may be made now; else the draft stands in line for one.
+    fn has_slot(&mut self, turn: &Turn<'_>) -> bool {
+        if turn.slots == 0 {
+            self.phase = Phase::InLine;
+        }
+        turn.slots > 0
     }
 
     /// The text to store, and the names of the top-level fields that differ from the base.
@@ -192,6 +219,9 @@ impl Draft {
     /// Asks for the newest copy.
     pub(super) fn load(&mut self, turn: &mut Turn<'_>) {
         let Some(key) = self.key.clone() else { return };
+        if !self.has_slot(turn) {
+            return;
+        }
         self.log(Step::LoadSent, turn);
         self.call(Call::Load { key }, turn);
     }
@@ -200,6 +230,9 @@ impl Draft {
     pub(super) fn look(&mut self, turn: &mut Turn<'_>) {
         if self.key.is_some() {
             return self.load(turn);
+        }
+        if !self.has_slot(turn) {
+            return;
         }
         let field = turn.policy.profile.create_token_field.clone();
         match (turn.policy.token, field) {
@@ -220,10 +253,5 @@ impl Draft {
                 self.settle_conflict(turn);
             }
         }
-    }
-
-    /// Somebody decided that the document was not stored.
-    pub(super) fn create_again(&mut self) {
-        self.wanted = self.revision;
     }
 }

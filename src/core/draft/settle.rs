@@ -46,13 +46,16 @@ impl Draft {
         }
     }
 
-    /// The same save again: at once the first time, then by schedule.
+    /// The save in doubt is not stored so far: the same again, at once or after a wait; or, if it
+    /// was given up, what is to be saved now.
     pub(super) fn try_again(&mut self, turn: &mut Turn<'_>) {
-        self.tries += 1;
-        if self.tries <= 1 {
+        if self.sent.as_ref().is_some_and(|sent| sent.given_up) {
+            self.sent = None;
+            return self.advance(turn);
+        }
+        if std::mem::take(&mut self.may_repeat) {
             return self.call_save(turn);
         }
-        self.tries -= 1;
         self.retry_later(None, Queued::Busy, turn);
     }
 

@@ -1,0 +1,137 @@
+//! What of a draft is on disk, and how it comes back from there.
+
+use super::*;
+
+impl Draft {
+    /// A draft as the journal holds it; what was sent and not answered is in doubt.
+    pub(in crate::core) fn restore(
+        number: DraftId,
+        restored: Restored,
+        policy: &Policy,
+    ) -> Result<Draft, DocumentError> {
+        let mut draft = Draft::blank(number, restored.id, policy);
+        draft.base = Document::parse(restored.base, &policy.profile)?;
+        draft.key = restored.key;
+        draft.stamp = restored.stamp;
+        draft.opened = true;
+        draft.journaled = true;
+        draft.conflicts = restored.conflicts;
+        draft.ending = restored.ending.as_deref().and_then(Ending::read);
+        draft.revision = Revision(u32::from(draft.key.is_none()));
+        draft.background = true;
+        draft.journaled_wish.clone_from(&restored.wish);
+        if let Some(wish) = restored.wish {
+            draft.wanted = wish.revision;
+            let expected_total = wish.expected_total;
+            draft.submit = wish.submit.then_some(SubmitWish { expected_total });
+        }
+        if let Some(sent) = restored.unanswered {
+            let (before, after): (Vec<Edit>, Vec<Edit>) =
+                restored.edits.into_iter().partition(|edit| edit.revision <= sent.revision);
+            draft.replay(before, policy);
+            draft.revision = draft.revision.max(sent.revision);
+            let (body, changed) = draft.body(&sent.token, sent.submit, policy);
+            let fate = Fate::InDoubt;
+            draft.sent = Some(Sent { body, changed, fate, doubted: true, ..Sent::new(sent) });
+            draft.replay(after, policy);
+        } else {
+            draft.replay(restored.edits, policy);
+        }
+        Ok(draft)
+    }
+
+    fn replay(&mut self, edits: Vec<Edit>, policy: &Policy) {
+        for edit in edits {
+            // An edit was accepted before it was journalled, so it is accepted again.
+            let _ = self.changes.apply(&edit.op, &self.base, &policy.profile);
+            self.revision = self.revision.max(edit.revision);
+            self.edits.push(edit);
+        }
+    }
+
+    pub(super) fn journal_state(&mut self, turn: &mut Turn<'_>) {
+        self.journaled = true;
+        self.journaled_wish = self.wish();
+        turn.out.push(Effect::Journal(journal::state(&self.state())));
+    }
+
+    /// The draft's entry in a journal without history; `None` if nothing of it is unsaved.
+    #[must_use]
+    pub fn journal(&self) -> Option<Vec<u8>> {
+        self.journaled.then(|| journal::state(&self.state()))
+    }
+
+    fn state(&self) -> Restored {
+        // What was discarded is not in doubt, whatever became of it; what was refused may be.
+        let matters = |sent: &&Sent| !sent.given_up || self.holds_edits_of(sent);
+        let unanswered = self.sent.as_ref().filter(matters).map(|sent| Unanswered {
+            revision: sent.revision,
+            token: sent.token.clone(),
+            submit: sent.submit,
+        });
+        Restored {
+            id: self.id.clone(),
+            key: self.key.clone(),
+            stamp: self.stamp.clone(),
+            base: self.base.text().to_vec(),
+            edits: self.edits.clone(),
+            conflicts: self.conflicts.clone(),
+            ending: self.ending.as_ref().map(Ending::to_json),
+            unanswered,
+            wish: self.wish(),
+        }
+    }
+
+    /// Whether edits that were in `sent` are still mine to save.
+    pub(super) fn holds_edits_of(&self, sent: &Sent) -> bool {
+        self.edits.iter().any(|edit| edit.revision <= sent.revision)
+    }
+
+    pub(super) fn journal_settled(&mut self, turn: &mut Turn<'_>) {
+        if self.journaled {
+            self.journaled = false;
+            self.journaled_wish = None;
+            turn.out.push(Effect::Journal(journal::settled(&self.id)));
+        }
+    }
+
+    /// What goes on by itself, also after a restart.
+    pub(super) fn wish(&self) -> Option<Wish> {
+        let expected_total = self.submit.as_ref().and_then(|wish| wish.expected_total.clone());
+        let (revision, submit) = (self.wanted, self.submit.is_some());
+        (self.is_unsaved() || submit).then_some(Wish { revision, submit, expected_total })
+    }
+
+    /// Whether somebody asked for a save that is not done.
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.wanted > self.saved && (!self.changes.is_empty() || self.key.is_none())
+    }
+
+    /// Somebody may have asked for more than the journal knows.
+    pub(super) fn journal_wish(&mut self, turn: &mut Turn<'_>) {
+        let Some(wish) = self.wish() else { return };
+        if !self.journaled {
+            self.journal_state(turn);
+        } else if self.journaled_wish.as_ref() != Some(&wish) {
+            turn.out.push(Effect::Journal(journal::wished(&self.id, &wish)));
+            self.journaled_wish = Some(wish);
+        }
+    }
+}
+
+impl Sent {
+    /// A save as the journal holds it.
+    pub(super) fn new(sent: Unanswered) -> Sent {
+        Sent {
+            revision: sent.revision,
+            token: sent.token,
+            body: Vec::new(),
+            changed: Vec::new(),
+            submit: sent.submit,
+            fate: Fate::InFlight,
+            doubted: false,
+            given_up: false,
+            told: None,
+        }
+    }
+}
