@@ -2,8 +2,7 @@
 
 use super::amount::{is_set, same, same_or_zero};
 use super::change::{Changes, FieldChange, FieldChanges, RowChange};
-use super::document::{Document, Row};
-use super::json::Member;
+use super::document::{Alignment, Cells, Document, Row, TableAlignment};
 use super::op::Place;
 use super::profile::{FieldRules, Profile, Rule, TableRules};
 
@@ -29,9 +28,8 @@ impl Difference {
 #[must_use]
 pub fn difference(base: &Document, copy: &Document, profile: &Profile) -> Difference {
     let mut found = Difference { changes: Changes::none(profile), repriced: Vec::new() };
-    let scope = (&profile.fields, base, copy);
     found.changes.fields =
-        fields(scope, base.fields(), copy.fields(), |name| profile.table(name).is_none());
+        fields(&profile.fields, base.fields(), copy.fields(), |name| profile.table(name).is_none());
     for (number, rules) in profile.tables.iter().enumerate() {
         table(base, copy, number, rules, &mut found);
     }
@@ -109,13 +107,20 @@ fn row_fields(
     number: usize,
     rules: &TableRules,
 ) -> FieldChanges {
-    let scope = (&rules.fields, base, copy);
-    // A rate is the server's unless a person typed it.
-    let typed_rate = |price: &super::profile::Price| is_set(copy.cell(number, row, &price.manual));
-    let server_rate = rules.price.as_ref().filter(|price| !typed_rate(price));
-    fields(scope, base.cells(number, old), copy.cells(number, row), |name| {
-        server_rate.is_none_or(|price| price.rate != name)
-    })
+    let server_rate = server_rate(copy, row, number, rules);
+    let is_wanted = |name: &str| server_rate != Some(name);
+    fields(&rules.fields, base.cells(number, old), copy.cells(number, row), is_wanted)
+}
+
+/// The name of the row's rate if it is the server's: it is unless a person typed it.
+fn server_rate<'r>(
+    copy: &Document,
+    row: &Row,
+    number: usize,
+    rules: &'r TableRules,
+) -> Option<&'r str> {
+    let price = rules.price.as_ref()?;
+    (!is_set(copy.cell(number, row, &price.manual))).then_some(price.rate.as_str())
 }
 
 /// Whether the server gave the row another price: nobody typed one.
@@ -135,42 +140,123 @@ fn is_repriced(
 
 /// Edits among two lists of fields: in `after` otherwise, or in `before` only.
 fn fields(
-    (rules, base, copy): (&FieldRules, &Document, &Document),
-    before: &[Member],
-    after: &[Member],
+    rules: &FieldRules,
+    before: Cells<'_>,
+    after: Cells<'_>,
     is_wanted: impl Fn(&str) -> bool,
 ) -> FieldChanges {
     let mut found = FieldChanges::new();
-    let find = |members: &[Member], document: &Document, name: &str| {
-        members.iter().rev().find(|member| document.name(member) == name).map(|m| m.value)
-    };
-    for (at, member) in after.iter().enumerate() {
-        let key = member.key.of(copy.text());
-        let value = member.value.of(copy.text());
+    for at in 0..after.len() {
+        let (key, value) = (after.key(at), after.value(at).unwrap_or_default());
         // Servers answer the fields in the same order each time: look there first.
-        let aligned = before.get(at).filter(|old| old.key.of(base.text()) == key);
-        if aligned.is_some_and(|old| old.value.of(base.text()) == value) {
+        let aligned = before.key(at) == key;
+        if aligned && before.value(at) == Some(value) {
             continue;
         }
-        let name = copy.name(member);
-        let old = match aligned {
-            Some(old) => Some(old.value),
-            None => find(before, base, &name),
-        };
-        note(&mut found, rules, &name, old.map(|span| span.of(base.text())), value, &is_wanted);
+        let name = after.name(at);
+        let old = if aligned { before.value(at) } else { before.get(&name) };
+        note(&mut found, rules, &name, old, value, &is_wanted);
     }
-    for (at, member) in before.iter().enumerate() {
-        let key = member.key.of(base.text());
-        if after.get(at).is_some_and(|new| new.key.of(copy.text()) == key) {
+    for at in 0..before.len() {
+        if after.key(at) == before.key(at) {
             continue;
         }
-        let name = base.name(member);
-        if find(after, copy, &name).is_none() {
-            let old = Some(member.value.of(base.text()));
-            note(&mut found, rules, &name, old, b"null", &is_wanted);
+        let name = before.name(at);
+        if after.position(&name).is_none() {
+            note(&mut found, rules, &name, before.value(at), b"null", &is_wanted);
         }
     }
     found
+}
+
+/// The same as [`difference`], from what reading `copy` side by side with `base` has shown.
+#[must_use]
+pub fn aligned_difference(
+    base: &Document,
+    copy: &Document,
+    alignment: &Alignment,
+    profile: &Profile,
+) -> Difference {
+    let mut found = Difference { changes: Changes::none(profile), repriced: Vec::new() };
+    let (before, after) = (base.fields(), copy.fields());
+    for at in &alignment.fields {
+        let (name, value) = (after.name(*at), after.value(*at).unwrap_or_default());
+        let fields = &mut found.changes.fields;
+        note(fields, &profile.fields, &name, before.value(*at), value, &|_| true);
+    }
+    for (number, rules) in profile.tables.iter().enumerate() {
+        aligned_table(base, copy, number, rules, &alignment.tables[number], &mut found);
+    }
+    found.repriced.sort_unstable();
+    found
+}
+
+fn aligned_table(
+    base: &Document,
+    copy: &Document,
+    number: usize,
+    rules: &TableRules,
+    alignment: &TableAlignment,
+    found: &mut Difference,
+) {
+    let (before, after) = (base.table(number), copy.table(number));
+    let changes = &mut found.changes.tables[number];
+    // Most rows of a table have their fields at the same positions: a rule is looked up once.
+    let mut known_rules: Vec<Option<(&[u8], Rule)>> = Vec::new();
+    for difference in &alignment.rows {
+        let (old, row) = (&before.rows[difference.known], &after.rows[difference.number]);
+        let (old_cells, cells) = (base.cells(number, old), copy.cells(number, row));
+        let listed = difference.cells.clone().map(|range| &alignment.cells[range]);
+        if let Some(listed) = listed {
+            let owned = |at: &u32| {
+                let at = *at as usize;
+                let key = cells.key(at).unwrap_or_default();
+                if known_rules.len() <= at {
+                    known_rules.resize(at + 1, None);
+                }
+                let (_, rule) = match known_rules[at].filter(|(known, _)| *known == key) {
+                    Some(known) => known,
+                    None => *known_rules[at].insert((key, rules.fields.rule(&cells.name(at)))),
+                };
+                rule.is_client_owned() || rules.price.as_ref().is_some_and(|price| {
+                    price.reprice.iter().any(|name| crate::core::json::key_is(key, name))
+                })
+            };
+            // All that a server touches on every save is settled here.
+            if !listed.iter().any(owned) {
+                continue;
+            }
+        }
+        let identity = copy.row_identity(row);
+        if is_repriced((base, old), (copy, row), number, rules) {
+            found.repriced.push((number, identity.to_owned()));
+        }
+        let server_rate = server_rate(copy, row, number, rules);
+        let is_wanted = |name: &str| server_rate != Some(name);
+        let edited = match listed {
+            Some(listed) => {
+                let mut edited = FieldChanges::new();
+                for at in listed.iter().map(|at| *at as usize) {
+                    let (name, value) = (cells.name(at), cells.value(at).unwrap_or_default());
+                    let old = old_cells.value(at);
+                    note(&mut edited, &rules.fields, &name, old, value, &is_wanted);
+                }
+                edited
+            }
+            None => fields(&rules.fields, old_cells, cells, is_wanted),
+        };
+        if !edited.is_empty() {
+            changes.rows.push((identity.to_owned(), RowChange::Edited(edited)));
+        }
+    }
+    for row in alignment.added.iter().map(|row| &after.rows[*row]) {
+        let text = copy.row_text(row).to_vec();
+        changes.insert(copy.row_identity(row), text, Place::End, false);
+    }
+    for row in alignment.removed.iter().map(|row| &before.rows[*row]) {
+        changes.rows.push((base.row_identity(row).to_owned(), RowChange::Removed));
+    }
+    changes.rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
 }
 
 fn note(
@@ -212,10 +298,10 @@ fn note(
 pub fn same_content(a: &Document, b: &Document, profile: &Profile) -> bool {
     let found = difference(a, b, profile).changes;
     found.fields.is_empty()
-        && profile.tables.iter().enumerate().all(|(number, rules)| {
+        && (0..profile.tables.len()).all(|number| {
             let is_derived = |document: &Document, row: &str| {
                 let row = document.row(number, row);
-                row.is_none_or(|row| document.is_derived_row(number, rules, row))
+                row.is_none_or(|row| row.is_derived)
             };
             let rows = &found.tables[number].rows;
             rows.iter().all(|(row, _)| is_derived(a, row) && is_derived(b, row))

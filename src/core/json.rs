@@ -156,15 +156,40 @@ fn skip_string(text: &[u8], at: usize) -> Result<usize, JsonError> {
         return Err(JsonError { at });
     }
     let mut i = at + 1;
-    while let Some(&byte) = text.get(i) {
-        match byte {
-            b'"' => return Ok(i + 1),
-            b'\\' => i = skip_escape(text, i)?,
-            0..=0x1f => return Err(JsonError { at: i }),
-            _ => i += 1,
+    loop {
+        // Eight plain characters at a time.
+        while let Some(chunk) = text.get(i..i + 8) {
+            if has_special(chunk) {
+                break;
+            }
+            i += 8;
+        }
+        loop {
+            match text.get(i) {
+                Some(b'"') => return Ok(i + 1),
+                Some(b'\\') => {
+                    i = skip_escape(text, i)?;
+                    break;
+                }
+                Some(0..=0x1f) | None => return Err(JsonError { at: i }),
+                Some(_) => i += 1,
+            }
         }
     }
-    Err(JsonError { at: i })
+}
+
+/// Whether one of eight bytes is a quote, a backslash or a control character.
+fn has_special(chunk: &[u8]) -> bool {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(chunk);
+    let word = u64::from_le_bytes(bytes);
+    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let quote = zero(word ^ (LOW * b'"' as u64));
+    let backslash = zero(word ^ (LOW * b'\\' as u64));
+    let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+    quote | backslash | control != 0
 }
 
 fn skip_escape(text: &[u8], at: usize) -> Result<usize, JsonError> {
@@ -222,7 +247,28 @@ pub struct Member {
 ///
 /// # Errors
 /// [`JsonError`] if there is no well-formed object; members before the error were visited.
-pub fn members(text: &[u8], at: usize, mut visit: impl FnMut(Member)) -> Result<usize, JsonError> {
+pub fn members(
+    text: &[u8],
+    at: usize,
+    mut visit: impl FnMut(Member),
+) -> Result<usize, JsonError> {
+    members_with(text, at, &mut |key, start| {
+        let end = skip_nested(text, start, DEPTH_MAX - 1)?;
+        visit(Member { key, value: Span::new(start, end) });
+        Ok(end)
+    })
+}
+
+/// Walks the members of an object; `read` takes a key and where its value begins, and answers
+/// where the value ends.
+///
+/// # Errors
+/// [`JsonError`] if there is no well-formed object, or what `read` answers.
+pub fn members_with(
+    text: &[u8],
+    at: usize,
+    read: &mut dyn FnMut(Span, usize) -> Result<usize, JsonError>,
+) -> Result<usize, JsonError> {
     if text.get(at) != Some(&b'{') {
         return Err(JsonError { at });
     }
@@ -234,8 +280,7 @@ pub fn members(text: &[u8], at: usize, mut visit: impl FnMut(Member)) -> Result<
         let key_end = skip_string(text, at)?;
         let key = Span::new(at + 1, key_end - 1);
         let start = skip_colon(text, key_end)?;
-        let end = skip_nested(text, start, DEPTH_MAX - 1)?;
-        visit(Member { key, value: Span::new(start, end) });
+        let end = read(key, start)?;
         at = skip_space(text, end);
         match text.get(at) {
             Some(b',') => at = skip_space(text, at + 1),
@@ -249,7 +294,27 @@ pub fn members(text: &[u8], at: usize, mut visit: impl FnMut(Member)) -> Result<
 ///
 /// # Errors
 /// [`JsonError`] if there is no well-formed array.
-pub fn elements(text: &[u8], at: usize, mut visit: impl FnMut(Span)) -> Result<usize, JsonError> {
+pub fn elements(
+    text: &[u8],
+    at: usize,
+    mut visit: impl FnMut(Span),
+) -> Result<usize, JsonError> {
+    elements_with(text, at, &mut |start| {
+        let end = skip_nested(text, start, DEPTH_MAX - 1)?;
+        visit(Span::new(start, end));
+        Ok(end)
+    })
+}
+
+/// Walks the elements of an array; `read` takes where one begins and answers where it ends.
+///
+/// # Errors
+/// [`JsonError`] if there is no well-formed array, or what `read` answers.
+pub fn elements_with(
+    text: &[u8],
+    at: usize,
+    read: &mut dyn FnMut(usize) -> Result<usize, JsonError>,
+) -> Result<usize, JsonError> {
     if text.get(at) != Some(&b'[') {
         return Err(JsonError { at });
     }
@@ -258,8 +323,7 @@ pub fn elements(text: &[u8], at: usize, mut visit: impl FnMut(Span)) -> Result<u
         return Ok(at + 1);
     }
     loop {
-        let end = skip_nested(text, at, DEPTH_MAX - 1)?;
-        visit(Span::new(at, end));
+        let end = read(at)?;
         at = skip_space(text, end);
         match text.get(at) {
             Some(b',') => at = skip_space(text, at + 1),

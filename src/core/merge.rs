@@ -7,8 +7,8 @@
 
 use super::change::{Changes, FieldChange, RowChange, TableChanges};
 use super::conflict::Conflict;
-use super::diff::{difference, same_content, Difference};
-use super::document::{Document, Row};
+use super::diff::{aligned_difference, difference, same_content, Difference};
+use super::document::{Document, DocumentError, Row};
 use super::profile::{Profile, Rule, TableRules};
 use super::render::{render, Audience};
 
@@ -83,13 +83,25 @@ pub fn merge(
     profile: &Profile,
     doubt: Option<Doubt<'_>>,
 ) -> Merge {
-    let incoming = difference(base, theirs, profile);
+    merge_incoming(base, mine, theirs, &difference(base, theirs, profile), profile, doubt)
+}
+
+/// The same, where the difference between `base` and `theirs` is known already.
+#[must_use]
+pub fn merge_incoming(
+    base: &Document,
+    mine: &Changes,
+    theirs: &Document,
+    incoming: &Difference,
+    profile: &Profile,
+    doubt: Option<Doubt<'_>>,
+) -> Merge {
     let mut walk = Walk {
         base,
         mine,
         theirs,
         profile,
-        incoming: &incoming,
+        incoming,
         sent: doubt.map(|doubt| doubt.sent),
         by: profile.changed_by.as_ref().and_then(|field| {
             let value = theirs.field(field).and_then(super::json::text)?;
@@ -113,6 +125,29 @@ pub fn merge(
     }
     walk.repriced();
     walk.finish()
+}
+
+/// Reads the newest copy, side by side with the base as far as they line up, and says what
+/// differs.
+///
+/// # Errors
+/// As for [`Document::parse`].
+pub fn read_newest(
+    base: &Document,
+    text: Vec<u8>,
+    profile: &Profile,
+) -> Result<(Document, Difference), DocumentError> {
+    match Document::align(base, text, profile) {
+        Ok((copy, alignment)) => {
+            let difference = aligned_difference(base, &copy, &alignment, profile);
+            Ok((copy, difference))
+        }
+        Err(text) => {
+            let copy = Document::parse(text, profile)?;
+            let difference = difference(base, &copy, profile);
+            Ok((copy, difference))
+        }
+    }
 }
 
 /// Whether everything of a save that was sent is what the server holds.
@@ -154,7 +189,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             for row in &self.theirs.table(number).rows {
-                if self.theirs.is_derived_row(number, rules, row) {
+                if row.is_derived {
                     let identity = self.theirs.row_identity(row);
                     let rows = &mut self.merge.pending.tables[number].rows;
                     super::change::put(rows, identity, RowChange::Removed);
@@ -250,7 +285,7 @@ fn touches_price(pending: &Changes, theirs: &Document, profile: &Profile) -> boo
             RowChange::Edited(fields) => fields.iter().any(|(name, _)| in_row(rules, name)),
             RowChange::Removed | RowChange::Inserted(_) => {
                 let row = theirs.row(number, row);
-                row.is_none_or(|row| !theirs.is_derived_row(number, rules, row))
+                row.is_none_or(|row| !row.is_derived)
             }
         };
     pending.fields.iter().any(|(name, _)| decision(&profile.fields, name))

@@ -1,6 +1,6 @@
 //! A document's text with changes laid over it: what did not change is copied as it stands.
 
-use super::change::{entry, Changes, FieldChanges, InsertedRow, RowChange, TableChanges};
+use super::change::{Changes, FieldChanges, InsertedRow, RowChange, TableChanges};
 use super::document::{Document, Row};
 use super::json::{self, Span};
 use super::op::Place;
@@ -170,7 +170,13 @@ impl<'a> TablePatch<'a> {
             match slot {
                 Slot::Old(at) => {
                     let row = &self.base.table(self.number).rows[*at];
-                    out.extend(splice(self.base.text(), row.span, self.row_patches(row, n + 1)));
+                    let mut patches = Vec::new();
+                    let identity = self.base.row_identity(row);
+                    if let Some(RowChange::Edited(fields)) = self.changed.row(identity) {
+                        self.edit_row(row, fields, &mut patches);
+                    }
+                    let text = splice(self.base.text(), row.span, patches);
+                    out.extend(self.at_position(text, n + 1));
                 }
                 Slot::New(_, new) => out.extend(self.new_row(new, n + 1)),
             }
@@ -182,27 +188,34 @@ impl<'a> TablePatch<'a> {
     /// Edits, removals and new rows at the end, without touching the rows between.
     fn in_place(&self, inserted: &[(&str, &InsertedRow)], patches: &mut Vec<Patch>) {
         let table = self.base.table(self.number);
-        let mut kept = 0;
-        let mut last_kept_end = None;
-        let mut removed: Option<Span> = None;
-        for (at, row) in table.rows.iter().enumerate() {
-            if self.is_removed(row) {
-                // Up to the next row, or from the last kept one: a comma goes along.
-                let start = last_kept_end.unwrap_or(row.span.start);
-                let end = match (last_kept_end, table.rows.get(at + 1)) {
-                    (None, Some(next)) => next.span.start,
-                    _ => row.span.end,
-                };
-                let start = removed.map_or(start, |span| span.start);
-                removed = Some(Span { start, end });
-                continue;
-            }
-            patches.extend(removed.take().map(|span| Patch::new(span, Vec::new())));
-            kept += 1;
-            last_kept_end = Some(row.span.end);
-            patches.extend(self.row_patches(row, kept));
+        let mut changed: Vec<(usize, &RowChange)> = Vec::new();
+        for (identity, change) in &self.changed.rows {
+            changed.extend(self.base.row_number(self.number, identity).map(|at| (at, change)));
         }
-        patches.extend(removed.map(|span| Patch::new(span, Vec::new())));
+        changed.sort_unstable_by_key(|(at, _)| *at);
+        let mut removed = 0;
+        let mut next = 0;
+        while let Some((at, change)) = changed.get(next).copied() {
+            match change {
+                RowChange::Removed => {
+                    let gone = changed[next..].iter().enumerate().take_while(|(n, (row, change))| {
+                        *row == at + n && matches!(change, RowChange::Removed)
+                    });
+                    let run = gone.count();
+                    patches.push(Patch::new(removal(&table.rows, at, run, removed), Vec::new()));
+                    removed += run;
+                    next += run;
+                }
+                RowChange::Edited(_) | RowChange::Inserted(_) => next += 1,
+            }
+        }
+        for (at, change) in &changed {
+            if let RowChange::Edited(fields) = change {
+                self.edit_row(&table.rows[*at], fields, patches);
+            }
+        }
+        self.renumber(&changed, patches);
+        let kept = table.rows.len() - removed;
         let mut new_rows = Vec::new();
         for (n, (_, new)) in inserted.iter().enumerate() {
             if kept + n > 0 {
@@ -216,54 +229,87 @@ impl<'a> TablePatch<'a> {
         }
     }
 
-    fn row_patches(&self, row: &Row, position: usize) -> Vec<Patch> {
-        let none = FieldChanges::new();
-        let edited = match self.changed.row(self.base.row_identity(row)) {
-            Some(RowChange::Edited(fields)) => fields,
-            Some(RowChange::Removed | RowChange::Inserted(_)) | None => &none,
-        };
-        let mut patches = Vec::new();
-        let mut added = Vec::new();
-        let mut put = |name: &str, value: &[u8]| {
-            match self.base.cell_span(self.number, row, name) {
-                Some(span) => patches.push(Patch::new(span, value.to_vec())),
-                None => push_member(&mut added, name, value),
-            };
-        };
-        for (name, change) in edited {
-            let under = self.base.cell(self.number, row, name);
-            if let Some(value) = change.over(under) {
-                put(name, &value);
+    /// The position field of the rows that stay, for the server.
+    fn renumber(&self, changed: &[(usize, &RowChange)], patches: &mut Vec<Patch>) {
+        let (Audience::Server, Some(name)) = (self.audience, &self.rules.position) else { return };
+        let mut changed = changed.iter().peekable();
+        let mut position = 0;
+        let mut hint = 0;
+        for (at, row) in self.base.table(self.number).rows.iter().enumerate() {
+            let change = changed.next_if(|(known, _)| *known == at).map(|(_, change)| *change);
+            if matches!(change, Some(RowChange::Removed)) {
+                continue;
+            }
+            position += 1;
+            let cells = self.base.cells(self.number, row);
+            // Rows mostly have it at the same place.
+            if cells.key(hint) != Some(name.as_bytes()) {
+                hint = cells.position(name).unwrap_or(0);
+            }
+            let number = position.to_string().into_bytes();
+            match cells.value_span(hint).filter(|_| cells.key(hint) == Some(name.as_bytes())) {
+                Some(span) if span.of(self.base.text()) == number => {}
+                Some(span) => patches.push(Patch::new(span, number)),
+                None => {
+                    let mut added = Vec::new();
+                    push_member(&mut added, name, &number);
+                    let comma = usize::from(cells.is_empty());
+                    patches.push(Patch::insert(row.span.end - 1, added.split_off(comma)));
+                }
             }
         }
-        if let (Audience::Server, Some(name)) = (self.audience, &self.rules.position) {
-            let number = position.to_string().into_bytes();
-            if self.base.cell(self.number, row, name) != Some(&number)
-                && entry(edited, name).is_none()
-            {
-                put(name, &number);
+    }
+
+    fn edit_row(&self, row: &Row, fields: &FieldChanges, patches: &mut Vec<Patch>) {
+        let cells = self.base.cells(self.number, row);
+        let mut added = Vec::new();
+        for (name, change) in fields {
+            let place = cells.span(name);
+            let Some(value) = change.over(place.map(|span| span.of(self.base.text()))) else {
+                continue;
+            };
+            match place {
+                Some(span) => patches.push(Patch::new(span, value.into_owned())),
+                None => push_member(&mut added, name, &value),
             }
         }
         if !added.is_empty() {
-            let comma = usize::from(self.base.cells(self.number, row).is_empty());
+            let comma = usize::from(cells.is_empty());
             patches.push(Patch::insert(row.span.end - 1, added.split_off(comma)));
         }
-        patches
     }
 
     fn new_row(&self, new: &InsertedRow, position: usize) -> Vec<u8> {
         let names_itself =
             self.rules.server_row.as_ref().is_some_and(|name| self.rules.row.contains(name));
-        let mut row = match &self.rules.server_row {
+        let row = match &self.rules.server_row {
             Some(name) if self.audience == Audience::Server || !names_itself => {
                 without(&new.row, name)
             }
             Some(_) | None => new.row.clone(),
         };
-        if let (Audience::Server, Some(name)) = (self.audience, &self.rules.position) {
-            row = super::change::edit_row(&row, name, position.to_string().as_bytes());
+        self.at_position(row, position)
+    }
+
+    /// The row with its position, for the server.
+    fn at_position(&self, row: Vec<u8>, position: usize) -> Vec<u8> {
+        match (self.audience, &self.rules.position) {
+            (Audience::Server, Some(name)) => {
+                super::change::edit_row(&row, name, position.to_string().as_bytes())
+            }
+            (Audience::Server, None) | (Audience::Page, _) => row,
         }
-        row
+    }
+}
+
+/// The stretch of `run` rows from number `first` on, with one comma of its surroundings, given
+/// how many rows before it are gone too.
+fn removal(rows: &[Row], first: usize, run: usize, gone_before: usize) -> Span {
+    let last = &rows[first + run - 1];
+    match (first > gone_before, rows.get(first + run)) {
+        (true, _) => Span { start: rows[first - 1].span.end, end: last.span.end },
+        (false, Some(next)) => Span { start: rows[first].span.start, end: next.span.start },
+        (false, None) => Span { start: rows[first].span.start, end: last.span.end },
     }
 }
 

@@ -171,14 +171,7 @@ impl Draft {
                 let Some(measure) = &rules.measure else { continue };
                 let named = |row: &&crate::core::document::Row| {
                     document.row_identity(row) == shortage.row
-                        || document.cells(number, row).iter().any(|cell| {
-                            // A row name of the server, or the article itself.
-                            let name = document.name(cell);
-                            let names = rules.server_row.as_deref() == Some(&*name)
-                                || rules.fields.rule(&name) == crate::core::profile::Rule::Frozen;
-                            let value = cell.value.of(document.text());
-                            names && json::text(value).as_deref() == Some(&shortage.row)
-                        })
+                        || is_named(document.cells(number, row), rules, &shortage.row)
                 };
                 for row in document.table(number).rows.iter().filter(named) {
                     let identity = document.row_identity(row);
@@ -277,6 +270,20 @@ impl Draft {
         self.phase = Phase::Idle;
         turn.out.push(Effect::NotOpened { draft: self.number, why });
     }
+}
+
+/// Whether the row has this server row name, or is of this article.
+fn is_named(
+    cells: crate::core::document::Cells<'_>,
+    rules: &crate::core::profile::TableRules,
+    wanted: &str,
+) -> bool {
+    (0..cells.len()).any(|at| {
+        let name = cells.name(at);
+        let names = rules.server_row.as_deref() == Some(&*name)
+            || rules.fields.rule(&name) == crate::core::profile::Rule::Frozen;
+        names && cells.value(at).and_then(json::text).as_deref() == Some(wanted)
+    })
 }
 
 fn shortage_question(path: String, asked: Option<&[u8]>, available: &str) -> Conflict {

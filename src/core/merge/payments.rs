@@ -36,10 +36,10 @@ impl<'a> Walk<'a> {
     fn total(&self, number: usize, rules: &TableRules) -> Option<Decimal> {
         let mut total = Decimal::ZERO;
         for row in &self.theirs.table(number).rows {
-            for cell in self.theirs.cells(number, row) {
-                if rules.fields.rule(&self.theirs.name(cell)) == Rule::Money {
-                    let value = cell.value.of(self.theirs.text());
-                    total = amount::sum(total, amount_or_zero(Some(value))?)?;
+            let cells = self.theirs.cells(number, row);
+            for at in 0..cells.len() {
+                if rules.fields.rule(&cells.name(at)) == Rule::Money {
+                    total = amount::sum(total, amount_or_zero(cells.value(at))?)?;
                 }
             }
         }

@@ -32,10 +32,10 @@ impl<'a> Walk<'a> {
         self.double_payment(number, rules);
     }
 
-    fn is_derived(&self, number: usize, rules: &TableRules, identity: &str) -> bool {
+    fn is_derived(&self, number: usize, identity: &str) -> bool {
         let in_document = |document: &Document| {
             let row = document.row(number, identity);
-            row.is_some_and(|row| document.is_derived_row(number, rules, row))
+            row.is_some_and(|row| row.is_derived)
         };
         in_document(self.base) || in_document(self.theirs)
     }
@@ -47,7 +47,7 @@ impl<'a> Walk<'a> {
         identity: &str,
         fields: &'a FieldChanges,
     ) {
-        if self.is_derived(number, rules, identity) {
+        if self.is_derived(number, identity) {
             return;
         }
         if self.theirs.row(number, identity).is_none() {
@@ -131,7 +131,7 @@ impl<'a> Walk<'a> {
 
     fn removed(&mut self, number: usize, rules: &TableRules, identity: &str) {
         let Some(now) = self.theirs.row(number, identity) else { return };
-        if self.is_derived(number, rules, identity) {
+        if self.is_derived(number, identity) {
             return;
         }
         let edited = self.incoming.changes.tables[number].row(identity).is_some();

@@ -164,12 +164,13 @@ fn step_row(
     let mut object = ObjectWriter::new();
     object.text("table", &rules.name).text("row", identity);
     if let Some(row) = base.row(number, identity) {
-        for cell in base.cells(number, row) {
-            let name = base.name(cell);
+        let cells = base.cells(number, row);
+        for at in 0..cells.len() {
+            let name = cells.name(at);
             let rule = rules.fields.rule(&name);
             let counted = matches!(rule, Rule::Counter | Rule::Money);
             if rule.is_client_owned() && !counted && is_free(&name) {
-                object.raw(&name, cell.value.of(base.text()));
+                object.raw(&name, cells.value(at).unwrap_or(b"null"));
             }
         }
     }
@@ -188,7 +189,7 @@ fn all_rows(document: &Document, profile: &Profile) -> Vec<Leftover> {
     let mut leftover = Vec::new();
     for (number, rules) in profile.tables.iter().enumerate() {
         for row in &document.table(number).rows {
-            if !document.is_derived_row(number, rules, row) {
+            if !row.is_derived {
                 let identity = document.row_identity(row);
                 let text = row.span.of(document.text());
                 leftover.push(row_of(&rules.name, identity, text, rules));

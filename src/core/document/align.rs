@@ -1,0 +1,507 @@
+//! Reading a newer copy by comparing it with a known one, byte by byte and side by side.
+//!
+//! While the two texts agree nothing is tokenised: rows of the known copy are rows of the newer
+//! one, and only their place differs. Where the texts part, the known copy's positions say which
+//! value it is; that value alone is read, and the walk goes on behind it. Rows that were added or
+//! removed are recognised by identity. Whatever does not line up (fields in another order, other
+//! white space, rows put elsewhere) ends the walk with `None`: then the copy is read as a whole.
+//!
+//! Bytes that agree were checked when the known copy was read; the others are checked here.
+
+use std::ops::Range;
+
+use super::table::{is_derived, read_cells, Cells, Identity, Lookup, Row, Table, GONE};
+use super::{Document, DOCUMENT_BYTES_MAX, ROWS_MAX};
+use crate::core::json::{self, Kind, Member, Span};
+use crate::core::profile::{Profile, TableRules};
+
+/// Where a newer copy's values differ from the known copy's.
+#[derive(Debug, Clone, Default)]
+pub struct Alignment {
+    /// Positions of the document's own fields that differ, tables left out.
+    pub fields: Vec<usize>,
+    /// The tables, numbered as in the profile.
+    pub tables: Vec<TableAlignment>,
+}
+
+/// Where a table differs.
+#[derive(Debug, Clone, Default)]
+pub struct TableAlignment {
+    /// Rows that both have and that differ.
+    pub rows: Vec<RowDifference>,
+    /// Positions of cells that differ; see [`RowDifference::cells`].
+    pub cells: Vec<u32>,
+    /// Numbers of rows that only the newer copy has.
+    pub added: Vec<usize>,
+    /// Numbers of rows that only the known copy has.
+    pub removed: Vec<usize>,
+}
+
+/// A row that differs.
+#[derive(Debug, Clone)]
+pub struct RowDifference {
+    /// Its number in the known copy.
+    pub known: usize,
+    /// Its number in the newer copy.
+    pub number: usize,
+    /// Which of [`TableAlignment::cells`] say the cells that differ; `None` if the rows do not
+    /// have the same fields in the same order.
+    pub cells: Option<Range<usize>>,
+}
+
+impl Document {
+    /// Reads `text`, a newer copy of `known`, side by side with it.
+    ///
+    /// # Errors
+    /// Gives `text` back if the two do not line up, which says nothing about whether it is a
+    /// document.
+    pub fn align(
+        known: &Document,
+        text: Vec<u8>,
+        profile: &Profile,
+    ) -> Result<(Document, Alignment), Vec<u8>> {
+        if text.len() > DOCUMENT_BYTES_MAX || known.text.is_empty() {
+            return Err(text);
+        }
+        let mut walk = Walk {
+            known,
+            text: &text,
+            profile,
+            here: 0,
+            there: 0,
+            fields: Vec::with_capacity(known.fields.len()),
+            tables: Vec::new(),
+            found: Alignment::default(),
+        };
+        for number in 0..profile.tables.len() {
+            let shared = known.tables[number].shared.clone();
+            walk.tables.push(Table { shared, ..Table::default() });
+            walk.found.tables.push(TableAlignment::default());
+        }
+        let object = walk.run();
+        let Walk { fields, tables, found, .. } = walk;
+        match object {
+            Some(object) => Ok((Document { text, object, fields, tables }, found)),
+            None => Err(text),
+        }
+    }
+}
+
+/// Two texts side by side.
+struct Walk<'a> {
+    known: &'a Document,
+    text: &'a [u8],
+    profile: &'a Profile,
+    /// Position in the known text.
+    here: usize,
+    /// Position in the newer text.
+    there: usize,
+    fields: Vec<Member>,
+    tables: Vec<Table>,
+    found: Alignment,
+}
+
+impl<'a> Walk<'a> {
+    fn run(&mut self) -> Option<Span> {
+        for (at, field) in self.known.fields.iter().enumerate() {
+            self.agree(field.value.start as usize)?;
+            let start = self.there;
+            let table = self.profile.tables.iter().position(|rules| {
+                json::key_is(field.key.of(&self.known.text), &rules.name)
+            });
+            match table {
+                Some(number) if self.known.tables[number].array == field.value => {
+                    self.table(number)?;
+                }
+                // A table that was null, or a second key of its name: only if it stayed so.
+                Some(_) => self.value(field.value)?.then_some(())?,
+                None => {
+                    if !self.value(field.value)? {
+                        self.found.fields.push(at);
+                    }
+                }
+            }
+            let shift = start as i64 - i64::from(field.value.start);
+            let key = moved(field.key, shift)?;
+            self.fields.push(Member { key, value: Span::new(start, self.there) });
+        }
+        self.agree(self.known.text.len())?;
+        let start = self.known.object.start;
+        // White space behind the object agrees, so it is as long as the known one.
+        let behind = self.known.text.len() - self.known.object.end as usize;
+        (self.there == self.text.len()).then(|| Span::new(start as usize, self.text.len() - behind))
+    }
+
+    /// Goes on to `end` in the known text; `None` unless all between agrees.
+    fn agree(&mut self, end: usize) -> Option<()> {
+        let wanted = self.known.text.get(self.here..end)?;
+        let given = self.text.get(self.there..self.there + wanted.len())?;
+        if common(wanted, given) != wanted.len() {
+            return None;
+        }
+        self.there += wanted.len();
+        self.here = end;
+        Some(())
+    }
+
+    /// Goes past one value; whether it is the same bytes.
+    fn value(&mut self, known: Span) -> Option<bool> {
+        let old = known.of(&self.known.text);
+        let start = self.there;
+        let end = start + old.len();
+        let same = self.text.get(start..end) == Some(old) && self.ends(old, end);
+        self.there = if same { end } else { new_value(self.text, start)? };
+        self.here = known.end as usize;
+        Some(same)
+    }
+
+    /// Whether a value that agrees so far ends at `end`: a number may go on.
+    fn ends(&self, value: &[u8], end: usize) -> bool {
+        json::kind(value) != Kind::Number || !is_number_byte(self.text.get(end))
+    }
+
+    /* ---------------------------------------------------------------- one table */
+
+    fn table(&mut self, number: usize) -> Option<()> {
+        let known = self.known;
+        let old = &known.tables[number];
+        let start = self.there;
+        if self.text.get(start) != Some(&b'[') {
+            return None;
+        }
+        let mut rows = RowWalk {
+            known: old,
+            old_text: &known.text,
+            text: self.text,
+            rules: &self.profile.tables[number],
+            number: 0,
+            rows: Vec::with_capacity(old.rows.len() + 8),
+            own: Vec::new(),
+            renumbered: None,
+            found: TableAlignment::default(),
+        };
+        let end = rows.run(old.array.start as usize, start)?;
+        if rows.adds_twice() {
+            return None;
+        }
+        self.here = old.array.end as usize;
+        self.there = end;
+        let RowWalk { rows, own, renumbered, found, .. } = rows;
+        let lookup = old.lookup.followed(renumbered, &found.added);
+        let array = Span::new(start, end);
+        let shared = old.shared.clone();
+        self.tables[number] = Table { array, rows, shared, own, lookup };
+        self.found.tables[number] = found;
+        Some(())
+    }
+}
+
+/// The rows of two copies of a table side by side.
+struct RowWalk<'a> {
+    known: &'a Table,
+    old_text: &'a [u8],
+    text: &'a [u8],
+    rules: &'a TableRules,
+    /// The next row of the known copy.
+    number: usize,
+    rows: Vec<Row>,
+    own: Vec<Member>,
+    /// From the known numbering to the new one, once they differ.
+    renumbered: Option<Vec<u32>>,
+    found: TableAlignment,
+}
+
+impl<'a> RowWalk<'a> {
+    /// Walks both arrays, which begin at `here` and `there`; the end of the newer one.
+    fn run(&mut self, here: usize, there: usize) -> Option<usize> {
+        let (mut here, mut there) = (here, there);
+        let end = self.known.array.end as usize;
+        loop {
+            let agreed = common(&self.old_text[here..end], self.text.get(there..)?);
+            let (parted, other) = (here + agreed, there + agreed);
+            self.keep_until(parted, here, there)?;
+            if parted == end {
+                return Some(other);
+            }
+            (here, there) = match self.known.rows.get(self.number) {
+                Some(row) if (row.span.start as usize) < parted => {
+                    let start = row.span.start as usize + there - here;
+                    self.row(start, parted + there - here)?
+                }
+                Some(_) | None => {
+                    let last = self.number.checked_sub(1).map(|last| &self.known.rows[last]);
+                    let from = last.map_or(self.known.array.start + 1, |row| row.span.end) as usize;
+                    self.resume((from + there).checked_sub(here)?, last.is_some())?
+                }
+            };
+        }
+    }
+
+    /// Takes over the rows that end before the texts part.
+    fn keep_until(&mut self, parted: usize, here: usize, there: usize) -> Option<()> {
+        let shift = there as i64 - here as i64;
+        while let Some(row) = self.known.rows.get(self.number) {
+            if row.span.end as usize > parted {
+                break;
+            }
+            // A row ends with its brace, so a row that agrees so far is whole.
+            self.push_known(moved(row.span, shift)?);
+        }
+        Some(())
+    }
+
+    fn push_known(&mut self, span: Span) {
+        let row = &self.known.rows[self.number];
+        let mut row = Row { span, ..row.clone() };
+        if row.is_own {
+            let cells = &self.known.own[row.first_cell as usize..row.cells_end as usize];
+            row.first_cell = self.own.len() as u32;
+            self.own.extend_from_slice(cells);
+            row.cells_end = self.own.len() as u32;
+        }
+        self.count(self.number);
+        self.rows.push(row);
+        self.number += 1;
+    }
+
+    /// Notes that the known row `number` is the one about to be pushed.
+    fn count(&mut self, number: usize) {
+        if let Some(renumbered) = &mut self.renumbered {
+            renumbered[number] = self.rows.len() as u32;
+        }
+    }
+
+    fn start_renumbering(&mut self) {
+        if self.renumbered.is_none() {
+            let mut numbers: Vec<u32> = (0..self.number as u32).collect();
+            numbers.resize(self.known.rows.len(), GONE);
+            self.renumbered = Some(numbers);
+        }
+    }
+
+    /// A row in which the texts part; it begins at `start` in the newer text, and agrees up to
+    /// `parted` there. Where to go on, in both texts.
+    fn row(&mut self, start: usize, parted: usize) -> Option<(usize, usize)> {
+        let known = self.known;
+        let old = &known.rows[self.number];
+        let old_start = old.span.start as usize;
+        let cells = known.cells(self.old_text, old);
+        let first_found = self.found.cells.len();
+        let mut lengths_differ = false;
+        let mut spans: Vec<Span> = Vec::new();
+        let (mut here, mut there) = (old_start + parted - start, parted);
+        let mut at = 0;
+        loop {
+            // The cell whose value holds the place, or ends there.
+            while at < cells.len() && (cells.value_span(at)?.end as usize) < here {
+                at += 1;
+            }
+            let inside = cells.value_span(at).filter(|span| span.start as usize <= here);
+            let value = match inside {
+                Some(value) if !self.names_row(cells.key(at)?) => value,
+                Some(_) | None => {
+                    self.found.cells.truncate(first_found);
+                    return self.resume(start, false);
+                }
+            };
+            let value_start = there - (here - value.start as usize);
+            let goes_on = here == value.end as usize && !is_number_byte(self.text.get(there));
+            if goes_on {
+                self.found.cells.truncate(first_found);
+                return self.resume(start, false);
+            }
+            let end = new_value(self.text, value_start)?;
+            lengths_differ |= end - value_start != (value.end - value.start) as usize;
+            self.found.cells.push(at as u32);
+            spans.push(Span::new(value_start - start, end - start));
+            (here, there) = (value.end as usize, end);
+            let rest = &self.old_text[here..old.span.end as usize];
+            let agreed = common(rest, self.text.get(there..)?);
+            (here, there) = (here + agreed, there + agreed);
+            if agreed == rest.len() {
+                break;
+            }
+            at += 1;
+        }
+        let mut row = Row { span: Span::new(start, there), ..old.clone() };
+        if lengths_differ || row.is_own {
+            self.own_cells(&mut row, old, &spans, first_found)?;
+        }
+        if !self.rules.derived_row_if.is_empty() {
+            let store = if row.is_own { &self.own } else { &*known.shared };
+            let cells = &store[row.first_cell as usize..row.cells_end as usize];
+            row.is_derived = is_derived(Cells::new(self.text, cells, row.span.start), self.rules);
+        }
+        let cells = Some(first_found..self.found.cells.len());
+        let number = self.rows.len();
+        self.found.rows.push(RowDifference { known: self.number, number, cells });
+        self.count(self.number);
+        self.rows.push(row);
+        self.number += 1;
+        Some((here, there))
+    }
+
+    /// Whether a field has a say in a row's identity.
+    fn names_row(&self, key: &[u8]) -> bool {
+        self.rules.row.iter().chain(&self.rules.fallback).any(|name| json::key_is(key, name))
+    }
+
+    /// The known cells with the changed values' lengths.
+    fn own_cells(&mut self, row: &mut Row, old: &Row, spans: &[Span], found: usize) -> Option<()> {
+        let store = if old.is_own { &self.known.own } else { &*self.known.shared };
+        let first = self.own.len();
+        let mut shift = 0;
+        let mut next = 0;
+        for (at, cell) in store[old.first_cell as usize..old.cells_end as usize].iter().enumerate() {
+            let key = moved(cell.key, shift)?;
+            let mut value = moved(cell.value, shift)?;
+            if self.found.cells.get(found + next) == Some(&(at as u32)) {
+                value = spans[next];
+                next += 1;
+                shift = i64::from(value.end) - i64::from(cell.value.end);
+            }
+            self.own.push(Member { key, value });
+        }
+        row.first_cell = first as u32;
+        row.cells_end = self.own.len() as u32;
+        row.is_own = true;
+        if let Identity::Written(span) = &row.identity {
+            // The identity did not change, but what stands before it may have.
+            let cells = store[old.first_cell as usize..old.cells_end as usize].iter();
+            let names = |cell: &Member| {
+                cell.value.start <= span.start && span.end <= cell.value.end
+            };
+            let at = cells.clone().position(names)?;
+            let before = cells.clone().nth(at)?.value;
+            let now = self.own[first + at].value;
+            let shift = i64::from(now.start) - i64::from(before.start);
+            row.identity = Identity::Written(moved(*span, shift)?);
+        }
+        Some(())
+    }
+
+    /// The known row to go on with is not what stands at `at` in the newer text: rows were added
+    /// or removed, or this row has other fields. Where to go on, in both texts.
+    ///
+    /// Between two rows there is one comma; anything else is not ours to guess.
+    fn resume(&mut self, mut at: usize, mut after_row: bool) -> Option<(usize, usize)> {
+        if self.known.lookup.has_made {
+            return None; // rows without names of their own are told apart by counting them all
+        }
+        loop {
+            let empty = self.rows.is_empty() && self.number == 0;
+            if self.text.get(at) == Some(&b']') && (after_row || empty) {
+                self.remove_until(self.known.rows.len());
+                return Some((self.known.array.end as usize - 1, at));
+            }
+            if after_row && self.text.get(at) != Some(&b',') || self.rows.len() >= ROWS_MAX {
+                return None;
+            }
+            let row = self.read_row(at + usize::from(after_row))?;
+            let end = row.span.end as usize;
+            match self.known.number(self.old_text, row.identity(self.text)) {
+                Some(known) if known < self.number => return None, // put elsewhere, or twice
+                Some(known) => {
+                    self.remove_until(known);
+                    let number = self.rows.len();
+                    self.found.rows.push(RowDifference { known, number, cells: None });
+                    self.count(known);
+                    self.rows.push(row);
+                    self.number = known + 1;
+                    return Some((self.known.rows[known].span.end as usize, end));
+                }
+                None => {
+                    self.start_renumbering();
+                    self.found.added.push(self.rows.len());
+                    self.rows.push(row);
+                    (at, after_row) = (end, true);
+                }
+            }
+        }
+    }
+
+    fn read_row(&mut self, at: usize) -> Option<Row> {
+        let first = self.own.len();
+        let end = read_cells(self.text, at, &mut self.own).ok()?;
+        std::str::from_utf8(&self.text[at..end]).ok()?;
+        let cells = &self.own[first..];
+        let mut row = Row::new(self.text, Span::new(at, end), cells, first, self.rules);
+        row.is_own = true;
+        (!matches!(row.identity, Identity::Made(_))).then_some(row)
+    }
+
+    /// Whether two added rows have one identity: then they are told apart by counting.
+    fn adds_twice(&self) -> bool {
+        let mut names: Vec<&str> =
+            self.found.added.iter().map(|row| self.rows[*row].identity(self.text)).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    fn remove_until(&mut self, number: usize) {
+        if self.number < number {
+            self.start_renumbering();
+            self.found.removed.extend(self.number..number);
+            self.number = number;
+        }
+    }
+}
+
+impl Lookup {
+    /// The lookup of a newer copy.
+    fn followed(&self, renumbered: Option<Vec<u32>>, added: &[usize]) -> Lookup {
+        let Some(numbers) = renumbered else { return self.clone() };
+        let follow = |number: &u32| match numbers.get(*number as usize) {
+            Some(number) => *number,
+            None => GONE,
+        };
+        let mut all: Vec<u32> =
+            self.added.iter().map(follow).filter(|number| *number != GONE).collect();
+        all.extend(added.iter().map(|number| *number as u32));
+        let renumbered = match &self.renumbered {
+            Some(before) => before.iter().map(follow).collect(),
+            None => numbers,
+        };
+        Lookup { renumbered: Some(renumbered), added: all, ..self.clone() }
+    }
+}
+
+fn moved(span: Span, shift: i64) -> Option<Span> {
+    let place = |at: u32| u32::try_from(i64::from(at) + shift).ok();
+    Some(Span { start: place(span.start)?, end: place(span.end)? })
+}
+
+fn is_number_byte(byte: Option<&u8>) -> bool {
+    matches!(byte, Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
+}
+
+/// The end of a value that the known copy does not have: checked like any other.
+fn new_value(text: &[u8], start: usize) -> Option<usize> {
+    let end = json::skip_value(text, start).ok()?;
+    std::str::from_utf8(&text[start..end]).ok().map(|_| end)
+}
+
+/// How many bytes agree from the start. Eight at a time: in WebAssembly the comparison of slices
+/// goes byte by byte.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    const STEP: usize = 32;
+    let mut at = 0;
+    for (x, y) in a.chunks_exact(STEP).zip(b.chunks_exact(STEP)) {
+        let difference = (word(x, 0) ^ word(y, 0))
+            | (word(x, 8) ^ word(y, 8))
+            | (word(x, 16) ^ word(y, 16))
+            | (word(x, 24) ^ word(y, 24));
+        if difference != 0 {
+            break;
+        }
+        at += STEP;
+    }
+    let rest = a[at..].iter().zip(&b[at..]).position(|(x, y)| x != y);
+    at + rest.unwrap_or_else(|| (a.len() - at).min(b.len() - at))
+}
+
+fn word(chunk: &[u8], at: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&chunk[at..at + 8]);
+    u64::from_le_bytes(bytes)
+}
