@@ -251,6 +251,25 @@ impl Changes {
         paths
     }
 
+    /// Whether a question about this place is moot: a value was stated there, or the row is gone.
+    #[must_use]
+    pub fn settles(&self, path: &str, profile: &Profile) -> bool {
+        let stated = |fields: &FieldChanges, name: &str| {
+            matches!(entry(fields, name), Some(FieldChange::Typed(_) | FieldChange::Found(_)))
+        };
+        let change = |table: &str, row: &str| self.tables[profile.table(table)?].row(row);
+        match Path::parse(path) {
+            None => false,
+            Some(Path::Field(name)) => stated(&self.fields, name),
+            Some(Path::Row { table, row }) => change(table, row) == Some(&RowChange::Removed),
+            Some(Path::Cell { table, row, field }) => match change(table, row) {
+                Some(RowChange::Edited(fields)) => stated(fields, field),
+                Some(RowChange::Removed) => true,
+                Some(RowChange::Inserted(_)) | None => false,
+            },
+        }
+    }
+
     /// The document's field `name` with the changes applied over `base`.
     #[must_use]
     pub fn field<'a>(&'a self, base: &'a Document, name: &str) -> Option<Cow<'a, [u8]>> {

@@ -150,6 +150,35 @@ pub fn read_newest(
     }
 }
 
+/// Lays over `theirs` first `before`, which a save of mine with a lost answer contained, then
+/// `later`, what I changed after it (against `sent`, the document that it was to lead to).
+#[must_use]
+pub fn merge_in_doubt(
+    base: &Document,
+    before: &Changes,
+    sent: &Document,
+    later: &Changes,
+    theirs: &Document,
+    profile: &Profile,
+) -> Merge {
+    let mut first = merge(base, before, theirs, profile, Some(Doubt { sent }));
+    if later.is_empty() {
+        return first;
+    }
+    let text = first.text(theirs, profile, Audience::Page);
+    let Ok(middle) = Document::parse(text, profile) else { return first };
+    let second = merge(sent, later, &middle, profile, None);
+    for op in second.pending.to_ops(profile) {
+        let _ = first.pending.apply(&op, theirs, profile);
+    }
+    let asked = |path: &str| second.conflicts.iter().any(|conflict| conflict.path == path);
+    first.conflicts.retain(|old| !asked(&old.path) && !later.settles(&old.path, profile));
+    first.conflicts.extend(second.conflicts);
+    first.reapplied = first.pending.paths(profile);
+    first.needs_reprice |= second.needs_reprice;
+    first
+}
+
 /// Whether everything of a save that was sent is what the server holds.
 #[must_use]
 pub fn is_saved(sent: &Document, theirs: &Document, profile: &Profile) -> bool {

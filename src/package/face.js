@@ -17,6 +17,11 @@ export function mergeBytes(base, mine, theirs, profile) {
   return bindings.mergeBytes(base, mine, theirs, profile);
 }
 
+export function prepareMerge(base, mine, profile) {
+  assertLoaded();
+  return bindings.prepareMerge(base, mine, profile);
+}
+
 export function classify(adapter, call, response) {
   assertLoaded();
   return bindings.classify(adapter, call, response);

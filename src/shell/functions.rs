@@ -81,7 +81,11 @@ pub fn merge_bytes(
     profile: &JsValue,
 ) -> Result<JsValue, JsValue> {
     let result = run(base, mine, theirs, profile, &Circumstances::default())?;
-    let (kind, bytes, conflicts) = match &result {
+    Ok(bytes_result(&result))
+}
+
+fn bytes_result(result: &Reapplied) -> JsValue {
+    let (kind, bytes, conflicts) = match result {
         Reapplied::Open { text, merge } => {
             let kind = if merge.conflicts.is_empty() { "merged" } else { "conflict" };
             (kind, text, merge.conflicts.as_slice())
@@ -92,7 +96,7 @@ pub fn merge_bytes(
     set(&object, "kind", &kind.into());
     set(&object, "bytes", &Uint8Array::from(bytes.as_slice()));
     set(&object, "conflicts", &parse(&list(conflicts.iter().map(Conflict::to_json))));
-    Ok(object.into())
+    object.into()
 }
 
 /// What an answer means.
@@ -156,4 +160,30 @@ fn milliseconds(value: &JsValue, argument: &str) -> Result<Option<u64>, JsValue>
     let given = value.as_f64().filter(|ms| *ms >= 0.0);
     let given = given.ok_or_else(|| invalid(argument, "milliseconds from 0"))?;
     Ok(Some(given as u64))
+}
+
+/// A base and my side, read once and kept in the module's memory for many newest copies.
+#[wasm_bindgen]
+pub struct PreparedMerge(crate::core::reapply::Prepared);
+
+/// Prepares a merge: what is held is not read again.
+#[wasm_bindgen(js_name = prepareMerge)]
+pub fn prepare_merge(
+    base: &JsValue,
+    mine_value: &JsValue,
+    profile: &JsValue,
+) -> Result<PreparedMerge, JsValue> {
+    let profile = options::profile(profile)?;
+    let base = document_text(base, "base")?;
+    let prepared = crate::core::reapply::Prepared::new(&base, &mine(mine_value)?, profile);
+    prepared.map(PreparedMerge).map_err(|error| of_reapply(&error))
+}
+
+#[wasm_bindgen]
+impl PreparedMerge {
+    /// Lays mine over the newest copy, bytes to bytes.
+    pub fn merge(&self, theirs: &[u8]) -> Result<JsValue, JsValue> {
+        let result = self.0.merge(theirs.to_vec()).map_err(|error| of_reapply(&error))?;
+        Ok(bytes_result(&result))
+    }
 }

@@ -10,7 +10,8 @@ const schedule = { kind: "full-jitter", base: 20, cap: 200, attempts: 6 };
 const timeout = 2000;
 const fault_ms_max = 25_000;
 
-/** Each with the log lines of which at least one tells of it, on a save; none where the retry is quiet. */
+/** A request that its till has given up may still be carried out; longer than that, in all. */
+const late_ms = 900;
 const faults = [
   "lost-answer", "lost-request", "503=0", "429=0", "502-html", "504-applied", "truncate", "garbage", "html", "big",
   "session-expired", "deadlock", "delay=2600", "delay-after=2600",
@@ -31,7 +32,7 @@ const dialects = {
   rest: {
     backend: () => restamp.rest({ url: server.url, path: "/rest/invoices", timeout }),
     profile: {
-      createTokenField: "token", system: ["id"],
+      createTokenField: "token", system: ["id", "version"],
       lifecycle: { field: "state", submitted: ["paid"] },
       tables: { items: { row: ["posa_row_id"], counter: ["qty"] } },
     },
@@ -82,8 +83,12 @@ function holds(documents, qty, extra) {
   assert.deepEqual(rows, [["TEA", qty], ...extra.map((code) => [code, 1])]);
 }
 
+/** Waits for what is still on its way to the server. */
+const arrived = (fault) => fault.startsWith("delay") && new Promise((later) => setTimeout(later, late_ms));
+
 for (const [name, dialect] of Object.entries(dialects)) {
   for (const fault of faults) {
+    if (name === "rest" && fault === "session-expired") continue; // the server's REST dialect knows no sessions
     test(`${name}: ${fault} on a create`, async (t) => {
       await server.reset();
       const { opened } = await till(t, dialect);
@@ -93,6 +98,7 @@ for (const [name, dialect] of Object.entries(dialects)) {
       const outcome = await settled(draft, await soon("create", draft.save()));
       assert.equal(outcome.kind, "committed", JSON.stringify(outcome));
       assert.equal(draft.status, "clean");
+      await arrived(fault);
       holds(await dialect.documents(), 2, []);
     });
 
@@ -108,6 +114,7 @@ for (const [name, dialect] of Object.entries(dialects)) {
       assert.equal(outcome.kind, "committed", JSON.stringify(outcome));
       assert.equal(draft.status, "clean");
       assert.equal(outcome.doc, draft.doc);
+      await arrived(fault);
       holds(await dialect.documents(), 3, ["CAKE"]);
     });
 
@@ -121,6 +128,7 @@ for (const [name, dialect] of Object.entries(dialects)) {
       const outcome = await settled(draft, await soon("submit", draft.submit()));
       assert.equal(outcome.kind, "committed", JSON.stringify(outcome));
       assert.equal(draft.status, "closed");
+      await arrived(fault);
       const documents = await dialect.documents();
       holds(documents, 2, []);
       assert.ok(dialect.closed(documents[0]), "submitted");
@@ -138,6 +146,7 @@ for (const [name, dialect] of Object.entries(dialects)) {
       const outcome = await settled(draft, await soon("save", draft.save()));
       assert.equal(outcome.kind, "committed", JSON.stringify(outcome));
       assert.equal(draft.status, "clean");
+      await arrived(fault);
       holds(await dialect.documents(), 6, []);
     });
 
@@ -154,6 +163,7 @@ for (const [name, dialect] of Object.entries(dialects)) {
       });
       assert.equal(draft.status, "clean");
       assert.equal(draft.get("items[r1].item_code"), "TEA");
+      await arrived(fault);
     });
   }
 }

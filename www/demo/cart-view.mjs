@@ -37,7 +37,7 @@ export class CartView {
     this.rows.set(item.posa_row_id, view);
     this.root.append(view.root);
     // The cashier looks at the row just scanned, not at one that came in meanwhile.
-    if (this.station.lastScan === item.posa_row_id) view.root.scrollIntoView({ block: "nearest" });
+    if (this.station.lastAdded === item.posa_row_id) this.root.scrollTop = this.root.scrollHeight;
     return view;
   }
 

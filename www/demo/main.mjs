@@ -19,13 +19,14 @@ start().catch((error) => {
 async function start() {
   applyDirection(address.searchParams.get("dir"));
   const store = address.searchParams.get("store") ?? "indexeddb";
-  const stations = await Promise.all(["till-1", "till-2"].map((id) => Station.open(id, { session: session(), store })));
+  const bill = decodeURIComponent(location.hash.slice(1));
   const timeline = new Timeline();
+  const onLog = (event) => timeline.add(event);
+  const options = { session: session(), store, bill, onLog };
+  const stations = await Promise.all(["till-1", "till-2"].map((id) => Station.open(id, options)));
   const scenarios = new Scenarios(stations);
-  const views = stations.map((station, index) => {
-    station.onLog((event) => timeline.add(event));
-    return new TillView(station, index + 1, (rows) => scenarios.billWith(station, rows));
-  });
+  const views = stations.map((station, index) =>
+    new TillView(station, index + 1, (rows) => scenarios.billWith(station, rows)));
   const page = build(scenarios, views, timeline);
   document.body.replaceChildren(...page);
   const translate = () => {
@@ -39,8 +40,8 @@ async function start() {
   });
   // For the browser's console and for the page's tests.
   window.demo = { stations, timeline, scenarios };
-  scenarios.onBill = (key) => showBill(key);
-  await scenarios.begin(decodeURIComponent(location.hash.slice(1)));
+  scenarios.onBill = showBill;
+  await scenarios.begin();
   document.body.dataset.ready = "true";
 }
 
@@ -53,9 +54,9 @@ function build(scenarios, views, timeline) {
   return [header, scenarios.result, el("main", { class: "tills" }, ...views.map((view) => view.root)), timeline.root];
 }
 
-function showBill(key) {
-  setText(document.getElementById("bill"), key ?? say("no_bill"));
-  history.replaceState(null, "", key ? `#${encodeURIComponent(key)}` : location.pathname + location.search);
+function showBill({ key, stamp }) {
+  setText(document.getElementById("bill"), stamp ? key : say("no_bill"));
+  history.replaceState(null, "", `#${encodeURIComponent(key)}`);
 }
 
 function switchLanguage() {

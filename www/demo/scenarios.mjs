@@ -22,30 +22,28 @@ export class Scenarios {
     this.lastRace = null;
   }
 
-  /** The bill named in the address if it can be opened, else a new one. */
-  async begin(key) {
-    if (key) {
-      try {
-        await Promise.all(this.stations.map((station) => station.openBill(key)));
-        this.onBill(key);
-        return;
-      } catch {
-        // Of another server, or deleted.
-      }
-    }
-    await this.newBill();
+  /** Goes on with the bill that a till could open, else with a new one. */
+  async begin() {
+    const holder = this.stations.find((station) => station.draft);
+    if (!holder) return this.newBill();
+    if (!holder.draft.stamp) holder.save();
+    return this.share(holder);
   }
 
-  /** Till 1 creates the bill; as soon as the server has it, till 2 opens it. */
   async newBill(doc = newBill(openingItems), creator = this.stations[0]) {
     await Promise.all(this.stations.map((station) => station.leaveBill()));
     await creator.create(doc);
-    this.onBill(null);
     creator.save();
-    const key = await creator.landed();
-    const others = this.stations.filter((station) => station !== creator);
+    return this.share(creator);
+  }
+
+  /** One till has the bill; as soon as the server has it too, the other till opens it. */
+  async share(holder) {
+    this.onBill(holder.draft);
+    const key = await holder.landed();
+    const others = this.stations.filter((station) => station.draft?.key !== key);
     await Promise.all(others.map((station) => station.openBill(key)));
-    this.onBill(key);
+    this.onBill(holder.draft);
   }
 
   /** A bill that ended elsewhere: what is left of mine goes on a new one. */

@@ -11,8 +11,11 @@ const NEWS_MAX = 30;
 const profile = { ...profiles.salesInvoice, due: ["grand_total"] };
 
 export class Station {
-  /** Opens till "till-1" or "till-2"; `session` keeps two tabs of one browser apart. */
-  static async open(id, { session, store }) {
+  /**
+   * Opens till "till-1" or "till-2", and the bill if it can be had. `session` keeps two tabs of one
+   * browser apart.
+   */
+  static async open(id, { session, store, bill, onLog }) {
     const network = createNetwork();
     const token = `${id}:secret`;
     const till = await openTill({
@@ -22,7 +25,11 @@ export class Station {
       user: `${id}@${session}`,
       store,
     });
-    return new Station(id, till, network);
+    const station = new Station(id, till, network);
+    station.logListeners.add(onLog);
+    // Where it cannot be had, it is of another server or was deleted.
+    if (bill) await station.openBill(bill).catch(() => {});
+    return station;
   }
 
   constructor(id, till, network) {
@@ -117,6 +124,7 @@ export class Station {
   add(code, more) {
     let row;
     this.act((draft) => { row = draft.insert("items", newRow(code, more)); });
+    this.lastAdded = row;
     return row;
   }
 
@@ -195,7 +203,7 @@ export class Station {
   async settle() {
     while (this.status !== "clean" && this.status !== "conflict" && this.status !== "closed") {
       const outcome = await this.save();
-      if (outcome.kind === "rejected") throw new Error(outcome.message);
+      if (outcome.kind === "rejected" || outcome.reason === "signed-out") throw new Error(outcome.message);
       if (outcome.kind === "queued") await new Promise((resume) => setTimeout(resume, 100));
     }
   }
@@ -213,10 +221,6 @@ export class Station {
   onChange(listener) {
     this.listeners.add(listener);
     this.network.onchange = () => this.changed();
-  }
-
-  onLog(listener) {
-    this.logListeners.add(listener);
   }
 
   changed() {

@@ -224,6 +224,7 @@ impl Draft {
             FindOutcome::Load(LoadOutcome::Gone) => {
                 // Not stored, or not yet: the unique token makes a second try safe.
                 self.phase = Phase::Idle;
+                self.behind = false;
                 self.try_again(turn);
             }
             FindOutcome::Load(LoadOutcome::Loaded(loaded)) if loaded.key.is_none() => {
