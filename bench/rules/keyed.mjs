@@ -62,7 +62,8 @@ function ended(base, theirs, profile) {
   return [...submitted, ...cancelled].includes(theirs[field]) || profile.identity.some((name) => base[name] !== theirs[name]);
 }
 
-function isEdited(before, now, ruleOf) {
+/** Whether a till changed the row: what the server computes and stamps is nobody's edit. */
+export function isEdited(before, now, ruleOf) {
   for (const name in now) if (!isServers(ruleOf(name)) && !same(before[name], now[name])) return true;
   return false;
 }

@@ -151,6 +151,20 @@ impl TableChanges {
         );
     }
 
+    /// Adds a new row at the end to a list that is sorted only later.
+    pub(super) fn push_new(&mut self, identity: &str, row: Vec<u8>, nameless: bool) {
+        let order = self.inserted;
+        self.inserted += 1;
+        let row = InsertedRow { row, place: Place::End, order, nameless };
+        self.rows.push((identity.to_owned(), RowChange::Inserted(row)));
+    }
+
+    /// Adds a new row at this place among the new rows.
+    pub fn insert_as(&mut self, identity: &str, row: InsertedRow) {
+        self.inserted = self.inserted.max(row.order + 1);
+        put(&mut self.rows, identity, RowChange::Inserted(row));
+    }
+
     /// Records a changed field of a row that the base has.
     pub fn edit(&mut self, identity: &str, field: &str, change: FieldChange) {
         match position(&self.rows, identity) {
@@ -203,16 +217,10 @@ impl Changes {
         }
         for (rules, table) in profile.tables.iter().zip(&self.tables) {
             for (row, change) in &table.rows {
-                match change {
-                    RowChange::Edited(fields) => {
-                        for (field, change) in fields {
-                            ops.push(field_op(cell_path(&rules.name, row, field), change));
-                        }
+                if let RowChange::Edited(fields) = change {
+                    for (field, change) in fields {
+                        ops.push(field_op(cell_path(&rules.name, row, field), change));
                     }
-                    RowChange::Removed => {
-                        ops.push(Op::Remove { table: rules.name.clone(), row: row.clone() });
-                    }
-                    RowChange::Inserted(_) => {}
                 }
             }
             for (_, inserted) in table.inserted() {
@@ -225,6 +233,12 @@ impl Changes {
             for (row, place) in &table.moves {
                 let (table, row, place) = (rules.name.clone(), row.clone(), place.clone());
                 ops.push(Op::Move { table, row, place });
+            }
+            // Last, since rows may have been put after one that is taken out.
+            for (row, change) in &table.rows {
+                if *change == RowChange::Removed {
+                    ops.push(Op::Remove { table: rules.name.clone(), row: row.clone() });
+                }
             }
         }
         ops

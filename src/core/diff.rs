@@ -53,7 +53,7 @@ fn table(
         let changes = &mut found.changes.tables[number];
         let Some(at) = base.row_number(number, identity) else {
             let (_, nameless) = super::change::identity_of(row.span.of(copy.text()), rules);
-            changes.insert(identity, row.span.of(copy.text()).to_vec(), Place::End, nameless);
+            changes.push_new(identity, row.span.of(copy.text()).to_vec(), nameless);
             continue;
         };
         in_order &= matched == 0 || at > last;
@@ -101,7 +101,7 @@ fn order(copy: &Document, number: usize, both: impl Fn(&str) -> bool) -> Vec<(St
 }
 
 /// Edits of one row.
-fn row_fields(
+pub(super) fn row_fields(
     (base, old): (&Document, &Row),
     (copy, row): (&Document, &Row),
     number: usize,
@@ -251,7 +251,7 @@ fn aligned_table(
     }
     for row in alignment.added.iter().map(|row| &after.rows[*row]) {
         let text = copy.row_text(row).to_vec();
-        changes.insert(copy.row_identity(row), text, Place::End, false);
+        changes.push_new(copy.row_identity(row), text, false);
     }
     for row in alignment.removed.iter().map(|row| &before.rows[*row]) {
         changes.rows.push((base.row_identity(row).to_owned(), RowChange::Removed));

@@ -7,6 +7,7 @@ mod align;
 mod table;
 
 pub use align::{Alignment, RowDifference, TableAlignment};
+pub(crate) use table::occurrence;
 pub use table::{Cells, Row, Table};
 
 /// Largest document that is read, in bytes.
@@ -76,14 +77,14 @@ impl Document {
                     tables[number].array.end as usize
                 }
                 Some(number) => {
-                    let end = json::skip_value(&text, start)?;
+                    let end = json::skip_nested(&text, start, json::DEPTH_MAX - 1)?;
                     tables[number] = Table::default();
                     if &text[start..end] != b"null" {
                         refused = Some(not_a_table(&profile.tables[number]));
                     }
                     end
                 }
-                None => json::skip_value(&text, start)?,
+                None => json::skip_nested(&text, start, json::DEPTH_MAX - 1)?,
             };
             fields.push(Member { key, value: Span::new(start, end) });
             if refused.is_some() {

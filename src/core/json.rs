@@ -102,7 +102,8 @@ pub fn skip_value(text: &[u8], at: usize) -> Result<usize, JsonError> {
     skip_nested(text, at, DEPTH_MAX)
 }
 
-fn skip_nested(text: &[u8], at: usize, depth: usize) -> Result<usize, JsonError> {
+/// As [`skip_value`], inside other values: `depth` levels are left.
+pub(super) fn skip_nested(text: &[u8], at: usize, depth: usize) -> Result<usize, JsonError> {
     match text.get(at) {
         Some(b'"') => skip_string(text, at),
         Some(b'{') if depth > 0 => skip_container(text, at, depth, b'}'),

@@ -117,7 +117,7 @@ pub fn merge_incoming(
         },
     };
     if !mine.is_empty() {
-        walk.frozen();
+        
         walk.header();
         for (number, rules) in profile.tables.iter().enumerate() {
             walk.table(number, rules);

@@ -36,7 +36,64 @@ impl Patch {
 /// A row's place in the new order: one of the document's own, or a new one.
 enum Slot<'a> {
     Old(usize),
-    New(&'a str, &'a InsertedRow),
+    New(&'a InsertedRow),
+}
+
+/// Rows as a ring of neighbours, so that a row goes anywhere in one step. The number after the
+/// last row is the ring's clasp.
+struct Chain {
+    next: Vec<usize>,
+    previous: Vec<usize>,
+}
+
+impl Chain {
+    /// The first `known` rows in their order; `more` others are put into it later.
+    fn new(known: usize, more: usize) -> Chain {
+        let clasp = known + more;
+        let mut chain =
+            Chain { next: (0..=clasp).collect(), previous: (0..=clasp).collect() };
+        for at in 0..known {
+            chain.put(at, &Place::End, |_| None);
+        }
+        chain
+    }
+
+    fn clasp(&self) -> usize {
+        self.next.len() - 1
+    }
+
+    fn take(&mut self, at: usize) {
+        let (before, after) = (self.previous[at], self.next[at]);
+        self.next[before] = after;
+        self.previous[after] = before;
+        (self.next[at], self.previous[at]) = (at, at);
+    }
+
+    fn put(&mut self, at: usize, place: &Place, find: impl Fn(&str) -> Option<usize>) {
+        let end = self.previous[self.clasp()];
+        let before = match place {
+            Place::Front => self.clasp(),
+            Place::End => end,
+            // A row that is not in the ring (yet) has nobody after it.
+            Place::After(row) => {
+                find(row).filter(|found| self.next[*found] != *found).unwrap_or(end)
+            }
+        };
+        let after = self.next[before];
+        (self.previous[at], self.next[at]) = (before, after);
+        self.next[before] = at;
+        self.previous[after] = at;
+    }
+
+    fn in_order(&self) -> Vec<usize> {
+        let mut order = Vec::with_capacity(self.next.len());
+        let mut at = self.next[self.clasp()];
+        while at != self.clasp() {
+            order.push(at);
+            at = self.next[at];
+        }
+        order
+    }
 }
 
 /// Lays `changes` over `base`.
@@ -125,40 +182,33 @@ impl<'a> TablePatch<'a> {
         matches!(self.changed.row(self.base.row_identity(row)), Some(RowChange::Removed))
     }
 
-    /// The rows in their new order.
+    /// The rows in their new order. New rows and moves may name rows that are taken out: those
+    /// leave last.
     fn order(&self) -> Vec<Slot<'a>> {
         let rows = &self.base.table(self.number).rows;
-        let mut order: Vec<Slot<'a>> =
-            (0..rows.len()).filter(|at| !self.is_removed(&rows[*at])).map(Slot::Old).collect();
-        for (identity, new) in self.changed.inserted() {
-            let at = self.index(&order, &new.place);
-            order.insert(at, Slot::New(identity, new));
+        let inserted = self.changed.inserted();
+        let mut names: Vec<(&str, usize)> =
+            inserted.iter().enumerate().map(|(n, (name, _))| (*name, rows.len() + n)).collect();
+        names.sort_unstable();
+        let find = |identity: &str| match names.binary_search_by_key(&identity, |(name, _)| *name) {
+            Ok(at) => Some(names[at].1),
+            Err(_) => self.base.row_number(self.number, identity),
+        };
+        let mut chain = Chain::new(rows.len(), inserted.len());
+        for (n, (_, new)) in inserted.iter().enumerate() {
+            chain.put(rows.len() + n, &new.place, find);
         }
         for (identity, place) in &self.changed.moves {
-            if let Some(from) = self.find(&order, identity) {
-                let slot = order.remove(from);
-                let to = self.index(&order, place);
-                order.insert(to, slot);
+            if let Some(at) = find(identity) {
+                chain.take(at);
+                chain.put(at, place, find);
             }
         }
-        order
-    }
-
-    fn find(&self, order: &[Slot<'_>], identity: &str) -> Option<usize> {
-        order.iter().position(|slot| match slot {
-            Slot::Old(at) => {
-                self.base.row_identity(&self.base.table(self.number).rows[*at]) == identity
-            }
-            Slot::New(known, _) => *known == identity,
-        })
-    }
-
-    fn index(&self, order: &[Slot<'_>], place: &Place) -> usize {
-        match place {
-            Place::Front => 0,
-            Place::End => order.len(),
-            Place::After(row) => self.find(order, row).map_or(order.len(), |at| at + 1),
-        }
+        let slots = chain.in_order().into_iter().filter_map(|at| match rows.get(at) {
+            Some(row) => (!self.is_removed(row)).then_some(Slot::Old(at)),
+            None => inserted.get(at - rows.len()).map(|(_, new)| Slot::New(new)),
+        });
+        slots.collect()
     }
 
     fn array(&self, order: &[Slot<'_>]) -> Vec<u8> {
@@ -178,7 +228,7 @@ impl<'a> TablePatch<'a> {
                     let text = splice(self.base.text(), row.span, patches);
                     out.extend(self.at_position(text, n + 1));
                 }
-                Slot::New(_, new) => out.extend(self.new_row(new, n + 1)),
+                Slot::New(new) => out.extend(self.new_row(new, n + 1)),
             }
         }
         out.push(b']');
@@ -253,7 +303,8 @@ impl<'a> TablePatch<'a> {
                 None => {
                     let mut added = Vec::new();
                     push_member(&mut added, name, &number);
-                    let comma = usize::from(cells.is_empty());
+                    // An edit of an empty row has put something before it.
+                    let comma = usize::from(cells.is_empty() && change.is_none());
                     patches.push(Patch::insert(row.span.end - 1, added.split_off(comma)));
                 }
             }

@@ -105,6 +105,7 @@ async fn read(response: &JsValue, limit: &Limit) -> Result<Answer, JsValue> {
     let declared = headers.iter().find(|(name, _)| name == "content-length");
     let too_large = |length: usize| length > BODY_BYTES_MAX;
     if declared.is_some_and(|(_, length)| length.parse().is_ok_and(too_large)) {
+        limit.controller.abort();
         return Ok(Answer { status, headers, body: UNREADABLE.to_vec() });
     }
     let read = function(response, "arrayBuffer").ok_or(JsValue::UNDEFINED)?;
@@ -122,6 +123,11 @@ async fn read(response: &JsValue, limit: &Limit) -> Result<Answer, JsValue> {
 /// body may be a success.
 const UNREADABLE: &[u8] = b"\0";
 
+thread_local! {
+    /// Takes the end of limits for which nothing waits any more. Never dropped.
+    static QUIET: Closure<dyn FnMut(JsValue)> = Closure::new(|_| {});
+}
+
 /// A time limit: when it is over, the request is aborted, and nothing is waited for any longer,
 /// also if the other side does not heed its signal.
 pub(super) struct Limit {
@@ -138,15 +144,12 @@ impl Limit {
             // An event target runs its listeners once, and cannot fail to take this one.
             let _ = signal.add_event_listener_with_callback("abort", &reject);
         });
-        // Where nothing waits any more, its end is nobody's failure.
-        let quiet = Closure::<dyn FnMut(JsValue)>::new(|_| {});
-        let _ = over.catch(&quiet);
+        QUIET.with(|quiet| {
+            let _ = over.catch(quiet);
+        });
         let timeout = {
             let controller = controller.clone();
-            Timeout::new(limit_ms, move || {
-                let _keep = &quiet;
-                controller.abort();
-            })
+            Timeout::new(limit_ms, move || controller.abort())
         };
         Ok(Limit { controller, over, _timeout: timeout })
     }

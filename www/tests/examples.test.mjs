@@ -23,7 +23,7 @@ before(async () => {
   mkdirSync(join(project, "node_modules"));
   symlinkSync(join(root, "pkg"), join(project, "node_modules/restamp"), "dir");
 });
-after(() => rmSync(project, { recursive: true, force: true }));
+after(() => project && rmSync(project, { recursive: true, force: true }));
 
 test("each example is tried", () => {
   assert.deepEqual(readdirSync(examples).sort(), Object.keys(said).sort());

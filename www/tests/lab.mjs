@@ -68,8 +68,8 @@ export async function openDemo(t, server, { query = "", ...context } = {}) {
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
   page.on("console", (message) => {
-    // The browser's own note on every refusal, which here is the subject.
-    const refusal = message.text().startsWith("Failed to load resource") && !message.text().includes("404");
+    // The browser's own note on every refusal by the server, which here is the subject.
+    const refusal = message.text().startsWith("Failed to load resource") && message.location().url.includes("/api/");
     if (["error", "warning"].includes(message.type()) && !refusal) complaints.push(message.text());
   });
   page.on("request", (request) => {

@@ -42,13 +42,13 @@ impl Changes {
             Op::Remove { table, row } => {
                 let number = self.existing_row(table, row, base, profile)?;
                 let changed = &mut self.tables[number];
+                changed.moves.retain(|(moved, _)| moved != row);
                 match take(&mut changed.rows, row) {
-                    Some(RowChange::Inserted(_)) => {}
+                    Some(RowChange::Inserted(gone)) => changed.reanchor(row, &gone.place),
                     Some(RowChange::Edited(_) | RowChange::Removed) | None => {
                         put(&mut changed.rows, row, RowChange::Removed);
                     }
                 }
-                changed.moves.retain(|(moved, _)| moved != row);
                 Ok(())
             }
             Op::Move { table, row, place } => {
@@ -150,15 +150,12 @@ impl Changes {
         let number = known_table(table, profile)?;
         let rules = &profile.tables[number];
         let (given, nameless) = identity_of(row, rules);
-        let mut identity = given.clone();
-        let mut occurrence = 1;
-        while self.has_row(number, &identity, base) {
-            if !nameless {
-                return Err(EditError::RowExists { table: table.to_owned(), row: identity });
-            }
-            occurrence += 1;
-            identity = [given.as_str(), "#", &occurrence.to_string()].concat();
-        }
+        let taken = |identity: &str| self.has_row(number, identity, base);
+        let identity = match taken(&given) {
+            false => given,
+            true if nameless => crate::core::document::occurrence(&given, taken),
+            true => return Err(EditError::RowExists { table: table.to_owned(), row: given }),
+        };
         if let Place::After(other) = place {
             self.existing_row(table, other, base, profile)?;
         }
@@ -198,6 +195,25 @@ impl Changes {
 }
 
 impl TableChanges {
+    /// What stood after a new row that is taken out again stands where that one stood.
+    fn reanchor(&mut self, gone: &str, place: &Place) {
+        let after_it = Place::After(gone.to_owned());
+        for (_, change) in &mut self.rows {
+            if let RowChange::Inserted(new) = change {
+                if new.place == after_it {
+                    new.place = place.clone();
+                }
+            }
+        }
+        for (_, moved) in &mut self.moves {
+            if *moved == after_it {
+                *moved = place.clone();
+            }
+        }
+        // A move to the end says where by naming the row before: none is left to name.
+        self.moves.retain(|(_, place)| *place != Place::End);
+    }
+
     fn change_cell(
         &mut self,
         number: usize,

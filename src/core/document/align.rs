@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
         let start = self.there;
         let end = start + old.len();
         let same = self.text.get(start..end) == Some(old) && self.ends(old, end);
-        self.there = if same { end } else { new_value(self.text, start)? };
+        self.there = if same { end } else { new_value(self.text, start, json::DEPTH_MAX - 1)? };
         self.here = known.end as usize;
         Some(same)
     }
@@ -310,7 +310,7 @@ impl<'a> RowWalk<'a> {
                 self.found.cells.truncate(first_found);
                 return self.resume(start, false);
             }
-            let end = new_value(self.text, value_start)?;
+            let end = new_value(self.text, value_start, json::DEPTH_MAX - 3)?;
             lengths_differ |= end - value_start != (value.end - value.start) as usize;
             self.found.cells.push(at as u32);
             spans.push(Span::new(value_start - start, end - start));
@@ -476,8 +476,8 @@ fn is_number_byte(byte: Option<&u8>) -> bool {
 }
 
 /// The end of a value that the known copy does not have: checked like any other.
-fn new_value(text: &[u8], start: usize) -> Option<usize> {
-    let end = json::skip_value(text, start).ok()?;
+fn new_value(text: &[u8], start: usize, depth: usize) -> Option<usize> {
+    let end = json::skip_nested(text, start, depth).ok()?;
     std::str::from_utf8(&text[start..end]).ok().map(|_| end)
 }
 

@@ -174,7 +174,7 @@ impl Table {
         let end = json::elements_with(text, start, &mut |at| {
             if text.get(at) != Some(&b'{') {
                 refused.get_or_insert(super::not_a_table(rules));
-                return json::skip_value(text, at);
+                return json::skip_nested(text, at, json::DEPTH_MAX - 2);
             }
             let first = cells.len();
             let end = read_cells(text, at, &mut cells)?;
@@ -201,14 +201,11 @@ impl Table {
             let mut slot = free_slot(&slots, &self.rows, text, self.rows[number].identity(text));
             if slots[slot] != 0 {
                 let given = self.rows[number].identity(text).to_owned();
-                let mut occurrence = 2;
-                while slots[slot] != 0 {
-                    let made = [given.as_str(), "#", &occurrence.to_string()].concat();
-                    self.rows[number].identity = Identity::Made(made.into());
-                    let identity = self.rows[number].identity(text);
-                    slot = free_slot(&slots, &self.rows, text, identity);
-                    occurrence += 1;
-                }
+                let made = occurrence(&given, |made| {
+                    slots[free_slot(&slots, &self.rows, text, made)] != 0
+                });
+                slot = free_slot(&slots, &self.rows, text, &made);
+                self.rows[number].identity = Identity::Made(made.into());
             }
             slots[slot] = number as u32 + 1;
         }
@@ -244,6 +241,25 @@ impl Table {
     }
 }
 
+/// The identity of one more row called `given`: the first of `given#2`, `given#3` … that is not
+/// taken. Looked for in growing steps, so that thousands of equal rows are no trouble.
+pub(crate) fn occurrence(given: &str, taken: impl Fn(&str) -> bool) -> String {
+    let made = |number: u32| [given, "#", &number.to_string()].concat();
+    let (mut low, mut high) = (1, 2);
+    while taken(&made(high)) {
+        (low, high) = (high, high.saturating_mul(2));
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if taken(&made(middle)) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    made(high)
+}
+
 /// Whether a row holds one of the values that say: built by the server.
 pub(super) fn is_derived(cells: Cells<'_>, rules: &TableRules) -> bool {
     rules
@@ -274,7 +290,8 @@ pub(super) fn read_cells(
 ) -> Result<usize, JsonError> {
     let back = |at: usize| at - start;
     json::members_with(text, start, &mut |key, value| {
-        let end = json::skip_value(text, value)?;
+        // Inside a row inside a table inside a document.
+        let end = json::skip_nested(text, value, json::DEPTH_MAX - 3)?;
         let key = Span::new(back(key.start as usize), back(key.end as usize));
         cells.push(Member { key, value: Span::new(back(value), back(end)) });
         Ok(end)

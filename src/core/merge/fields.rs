@@ -27,33 +27,14 @@ pub(super) struct Scope<'a> {
     pub(super) sent: Fields<'a>,
     pub(super) mine: &'a FieldChanges,
     pub(super) incoming: &'a FieldChanges,
+    /// They changed something, somewhere in the document.
+    pub(super) contested: bool,
     pub(super) pending: FieldChanges,
     pub(super) conflicts: Vec<Conflict>,
     done: Vec<&'a str>,
 }
 
 impl<'a> Walk<'a> {
-    /// A frozen field that differs belongs to another register or company.
-    pub(super) fn frozen(&mut self) {
-        for (name, _) in self.incoming.changes.fields.iter().chain(&self.mine.fields) {
-            let frozen = self.profile.fields.rule(name) == Rule::Frozen;
-            let mine = self.mine.field(self.base, name);
-            let theirs = self.theirs.field(name);
-            let known = self.merge.conflicts.iter().any(|conflict| conflict.path == *name);
-            // Nothing of theirs gives mine: then the server has the word, not the merge.
-            let contested = !self.incoming.changes.is_empty();
-            if !frozen || !contested || known || same(mine.as_deref(), theirs) {
-                continue;
-            }
-            let mut conflict = Conflict::new(name.clone(), Reason::Frozen);
-            conflict.base = shown(self.base.field(name));
-            conflict.theirs = shown(theirs);
-            conflict.provisional = theirs.map(<[u8]>::to_vec);
-            conflict.mine = shown(mine.as_deref());
-            self.ask(conflict);
-        }
-    }
-
     pub(super) fn header(&mut self) {
         let mut scope = Scope::new(&self.profile.fields, String::new());
         scope.base = Fields::Document(self.base);
@@ -61,6 +42,8 @@ impl<'a> Walk<'a> {
         scope.sent = self.sent.map_or(Fields::None, Fields::Document);
         scope.mine = &self.mine.fields;
         scope.incoming = &self.incoming.changes.fields;
+        scope.contested = !self.incoming.changes.is_empty();
+        scope.frozen();
         scope.groups();
         scope.single();
         self.merge.pending.fields = std::mem::take(&mut scope.pending);
@@ -82,6 +65,7 @@ impl<'a> Scope<'a> {
             sent: Fields::None,
             mine: &NO_CHANGES,
             incoming: &NO_CHANGES,
+            contested: false,
             pending: FieldChanges::new(),
             conflicts: Vec::new(),
             done: Vec::new(),
@@ -100,7 +84,36 @@ impl<'a> Scope<'a> {
     }
 
     fn is_theirs(&self, name: &str) -> bool {
-        entry(self.incoming, name).is_some()
+        entry(self.incoming, name).is_some() && !self.is_echo(name)
+    }
+
+    /// Whether theirs holds just what a save of mine with a lost answer sent. Of steps that
+    /// proves nothing: others may have made the same one.
+    fn is_echo(&self, name: &str) -> bool {
+        let sent = self.sent.get(name);
+        !matches!(self.rules.rule(name), Rule::Counter | Rule::Money)
+            && sent.is_some()
+            && !same(sent, self.base.get(name))
+            && same(sent, self.theirs.get(name))
+    }
+
+    /// A frozen field that differs belongs to another register or company. Nothing of theirs
+    /// gives mine: then the server has the word, not the merge.
+    pub(super) fn frozen(&mut self) {
+        if !self.contested {
+            return;
+        }
+        let changed = self.incoming.iter().chain(self.mine);
+        for (name, _) in changed.filter(|(name, _)| self.rules.rule(name) == Rule::Frozen) {
+            let agreed = same(self.mine(name).as_deref(), self.theirs.get(name));
+            if agreed || self.done.contains(&name.as_str()) {
+                continue;
+            }
+            self.done.push(name);
+            let mut conflict = self.question(name, Reason::Frozen, &[]);
+            conflict.on_mine.clear();
+            self.conflicts.push(conflict);
+        }
     }
 
     fn keep(&mut self, name: &str, change: &FieldChange) {
@@ -245,20 +258,20 @@ impl<'a> Scope<'a> {
 
     /// Serial numbers: a set of lines, and the quantity is its size.
     pub(super) fn serials(&mut self, quantity: Option<&'a str>) {
-        let set = |scope: &Scope<'a>| {
-            let is_set = |(name, _): &&(String, FieldChange)| scope.rules.rule(name) == Rule::Set;
-            scope.mine.iter().find(is_set).map(|(name, _)| name.as_str())
-        };
-        let (Some(name), Some(quantity)) = (set(self), quantity) else { return };
-        if !self.is_theirs(name) || self.done.contains(&quantity) {
+        let is_set = |(name, _): &&(String, FieldChange)| self.rules.rule(name) == Rule::Set;
+        let set = self.mine.iter().chain(self.incoming).find(is_set);
+        let (Some((name, _)), Some(quantity)) = (set, quantity) else { return };
+        let mine = self.is_mine(name) || self.is_mine(quantity);
+        let theirs = self.is_theirs(name) || self.is_theirs(quantity);
+        if !mine || !theirs || self.done.contains(&quantity) {
             return;
         }
-        let change = entry(self.mine, name);
-        let Some(Decision::Keep(merged)) = change.map(|change| self.decide(name, change)) else {
-            return;
-        };
-        let Some(value) = merged.over(self.theirs.get(name)) else { return };
-        let size = amount::Decimal::from(lines(Some(&value)).len());
+        let Some(value) = self.mine(name) else { return };
+        let merged = union(self.base.get(name), &value, self.theirs.get(name));
+        let size = amount::Decimal::from(lines(Some(&merged)).len());
+        if size.is_zero() {
+            return; // no article with serial numbers
+        }
         let counted = amount::like(size, self.theirs.get(quantity));
         self.done.push(quantity);
         if !same(Some(&counted), self.theirs.get(quantity)) {
@@ -287,11 +300,11 @@ impl<'a> Scope<'a> {
         conflict.mine = shown(self.mine(name).as_deref());
         conflict.theirs = shown(self.theirs.get(name));
         conflict.provisional = self.theirs.get(name).map(<[u8]>::to_vec);
-        for field in fields {
-            if let Some(value) = self.mine(field).filter(|_| self.is_mine(field)) {
-                let path = [self.prefix.as_str(), field].concat();
-                conflict.on_mine.push(Op::Set { path, value, typed: true });
-            }
+        for field in fields.iter().filter(|field| self.is_mine(field) || self.is_theirs(field)) {
+            // Mine is the whole decision: also what I left as it was.
+            let value = self.mine(field).unwrap_or_else(|| b"null".to_vec());
+            let path = [self.prefix.as_str(), field].concat();
+            conflict.on_mine.push(Op::Set { path, value, typed: true });
         }
         conflict
     }
@@ -334,13 +347,15 @@ impl<'a> Scope<'a> {
         if !self.is_theirs(name) {
             return match rule {
                 Rule::System | Rule::Server => Decision::Drop,
-                _ if self.frozen_asked(rule) => Decision::Drop,
-                _ => Decision::Keep(change.clone()),
+                _ if self.is_echo(name) && same(self.mine(name).as_deref(), theirs) => {
+                    Decision::Drop
+                }
+                _ => fits(change.clone(), theirs),
             };
         }
         let Some(mine) = my_value(change, base) else { return Decision::Ask(Reason::BothChanged) };
-        if let Some(decision) = self.in_doubt(name, rule, &mine) {
-            return decision;
+        if self.in_doubt(name, rule) {
+            return Decision::Ask(Reason::AnswerLost);
         }
         match rule {
             Rule::System | Rule::Server | Rule::Theirs | Rule::Frozen => Decision::Drop,
@@ -360,29 +375,11 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Frozen fields that the other side moved were asked about already.
-    fn frozen_asked(&self, rule: Rule) -> bool {
-        rule == Rule::Frozen && !self.incoming.is_empty()
-    }
-
-    /// A save of mine may be in theirs already: a field that was sent and that theirs holds is
-    /// mine; a counter that moved may or may not hold my step, and is never guessed.
-    fn in_doubt(&self, name: &str, rule: Rule, mine: &[u8]) -> Option<Decision> {
-        let sent = self.sent.get(name)?;
-        if same(Some(sent), self.base.get(name)) {
-            return None;
-        }
-        if matches!(rule, Rule::Counter | Rule::Money) {
-            return Some(Decision::Ask(Reason::AnswerLost));
-        }
-        if same(Some(sent), self.theirs.get(name)) {
-            return Some(if same(Some(sent), Some(mine)) {
-                Decision::Drop
-            } else {
-                Decision::Keep(FieldChange::Typed(mine.to_vec()))
-            });
-        }
-        None
+    /// A counter that moved may or may not hold the step of a save of mine whose answer was lost:
+    /// never guessed.
+    fn in_doubt(&self, name: &str, rule: Rule) -> bool {
+        matches!(rule, Rule::Counter | Rule::Money)
+            && self.sent.get(name).is_some_and(|sent| !same(Some(sent), self.base.get(name)))
     }
 }
 

@@ -3,7 +3,8 @@
 use super::fields::Scope;
 use super::*;
 use crate::core::amount::{is_empty, same};
-use crate::core::change::{put, FieldChanges, InsertedRow};
+use crate::core::change::{amount_or_zero, put, FieldChanges, InsertedRow};
+use crate::core::diff::row_fields;
 use crate::core::conflict::Reason;
 use crate::core::json;
 use crate::core::op::{Op, Place};
@@ -16,20 +17,76 @@ impl<'a> Walk<'a> {
             match change {
                 RowChange::Edited(fields) => self.edited(number, rules, identity, fields),
                 RowChange::Removed => self.removed(number, rules, identity),
-                RowChange::Inserted(_) => {}
+                RowChange::Inserted(new) => self.inserted(number, rules, identity, new),
             }
         }
-        for (identity, new) in mine.inserted() {
-            self.inserted(number, rules, identity, new);
+        for (identity, change) in &self.incoming.changes.tables[number].rows {
+            if mine.row(identity).is_none() {
+                self.untouched(number, rules, identity, change);
+            }
         }
         for (identity, place) in &mine.moves {
-            if self.theirs.row(number, identity).is_some() {
-                let moves = &mut self.merge.pending.tables[number].moves;
-                moves.push((identity.clone(), place.clone()));
+            let pending = &self.merge.pending.tables[number];
+            let is_there = |row: &str| {
+                self.theirs.row(number, row).is_some() || pending.row(row).is_some()
+            };
+            let leads = match place {
+                Place::After(other) => is_there(other),
+                Place::Front | Place::End => true,
+            };
+            if leads && is_there(identity) {
+                let moved = (identity.clone(), place.clone());
+                self.merge.pending.tables[number].moves.push(moved);
             }
         }
         prune(&mut self.merge.pending.tables[number]);
         self.double_payment(number, rules);
+    }
+
+    /// A row that only they changed. Two kinds of change are asked about all the same.
+    fn untouched(
+        &mut self,
+        number: usize,
+        rules: &'a TableRules,
+        identity: &'a str,
+        change: &'a RowChange,
+    ) {
+        match change {
+            RowChange::Edited(incoming) if !self.is_derived(number, identity) => {
+                let mut scope = self.scope(number, rules, identity);
+                scope.incoming = incoming;
+                scope.frozen();
+                for conflict in scope.conflicts {
+                    self.ask(conflict);
+                }
+            }
+            RowChange::Removed if self.is_captured(self.base, number, rules, identity) => {
+                self.put_back(number, rules, identity, &FieldChanges::new());
+            }
+            RowChange::Edited(_) | RowChange::Removed | RowChange::Inserted(_) => {}
+        }
+    }
+
+    fn scope(&self, number: usize, rules: &'a TableRules, identity: &str) -> Scope<'a> {
+        let prefix = [row_path(&rules.name, identity).as_str(), "."].concat();
+        let mut scope = Scope::new(&rules.fields, prefix);
+        scope.base = Fields::of_row(self.base, number, identity);
+        scope.theirs = Fields::of_row(self.theirs, number, identity);
+        scope.sent = self.sent.map_or(Fields::None, |sent| Fields::of_row(sent, number, identity));
+        scope.contested = !self.incoming.changes.is_empty();
+        scope
+    }
+
+    /// Whether the row is a payment with a terminal's number.
+    fn is_captured(
+        &self,
+        document: &Document,
+        number: usize,
+        rules: &TableRules,
+        identity: &str,
+    ) -> bool {
+        let row = Fields::of_row(document, number, identity);
+        rules.transaction.as_ref().is_some_and(|field| !is_empty(row.get(field)))
     }
 
     fn is_derived(&self, number: usize, identity: &str) -> bool {
@@ -51,20 +108,16 @@ impl<'a> Walk<'a> {
             return;
         }
         if self.theirs.row(number, identity).is_none() {
-            self.edited_but_gone(number, rules, identity, fields);
+            self.put_back(number, rules, identity, fields);
             return;
         }
-        let prefix = [row_path(&rules.name, identity).as_str(), "."].concat();
-        let mut scope = Scope::new(&rules.fields, prefix);
-        scope.base = Fields::of_row(self.base, number, identity);
-        scope.theirs = Fields::of_row(self.theirs, number, identity);
-        scope.sent = self.sent.map_or(Fields::None, |sent| Fields::of_row(sent, number, identity));
+        let mut scope = self.scope(number, rules, identity);
         scope.mine = fields;
-        if let Some(RowChange::Edited(incoming)) =
-            self.incoming.changes.tables[number].row(identity)
+        if let Some(RowChange::Edited(incoming)) = self.incoming.changes.tables[number].row(identity)
         {
             scope.incoming = incoming;
         }
+        scope.frozen();
         if let Some(measure) = &rules.measure {
             scope.measure(measure);
         }
@@ -85,48 +138,56 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// They removed what I edited: the row stays, with my edits, until somebody says no.
-    fn edited_but_gone(
+    /// They removed what I edited (or a captured payment): the row stays, with my edits, until
+    /// somebody says no.
+    fn put_back(
         &mut self,
         number: usize,
         rules: &TableRules,
         identity: &str,
         fields: &FieldChanges,
     ) {
-        let Some(before) = self.base.row(number, identity) else { return };
+        let Some(at) = self.base.row_number(number, identity) else { return };
+        let before = &self.base.table(number).rows[at];
         let mut row = before.span.of(self.base.text()).to_vec();
         for (name, change) in fields {
             if let Some(value) = change.over(self.base.cell(number, before, name)) {
                 row = crate::core::change::edit_row(&row, name, &value);
             }
         }
+        let captured = self.is_captured(self.base, number, rules, identity);
+        let reason =
+            if captured { Reason::CapturedPayment } else { Reason::RemovedAgainstEdit };
         let table = rules.name.clone();
-        let mut conflict =
-            Conflict::new(row_path(&rules.name, identity), Reason::RemovedAgainstEdit);
+        let mut conflict = Conflict::new(row_path(&rules.name, identity), reason);
         conflict.base = Some(before.span.of(self.base.text()).to_vec());
         conflict.mine = Some(row.clone());
         conflict.theirs = Some(b"null".to_vec());
         conflict.provisional = Some(row.clone());
         conflict.on_theirs = vec![Op::Remove { table, row: identity.to_owned() }];
-        let place = self.place_after_neighbour(number, before);
-        self.merge.pending.tables[number].insert(identity, row, place, false);
+        let place = self.place_behind_neighbour(number, rules, at);
+        let new = InsertedRow { row, place, order: at, nameless: false };
+        self.merge.pending.tables[number].insert_as(identity, new);
         self.ask(conflict);
     }
 
-    /// Where a row of the base would stand among the newest rows.
-    fn place_after_neighbour(&self, number: usize, row: &Row) -> Place {
-        let rows = &self.base.table(number).rows;
-        let mut place = Place::Front;
-        for other in rows {
-            if other.span.start == row.span.start {
-                break;
-            }
+    /// Where row `at` of the base would stand among the newest rows and those put back.
+    fn place_behind_neighbour(&self, number: usize, rules: &TableRules, at: usize) -> Place {
+        if self.theirs.table(number).rows.is_empty() {
+            return Place::End;
+        }
+        for other in self.base.table(number).rows[..at].iter().rev() {
             let identity = self.base.row_identity(other);
-            if self.theirs.row(number, identity).is_some() {
-                place = Place::After(identity.to_owned());
+            let is_back = match self.mine.tables[number].row(identity) {
+                Some(RowChange::Edited(_)) => true,
+                Some(RowChange::Removed | RowChange::Inserted(_)) => false,
+                None => self.is_captured(self.base, number, rules, identity),
+            };
+            if is_back || self.theirs.row(number, identity).is_some() {
+                return Place::After(identity.to_owned());
             }
         }
-        place
+        Place::Front
     }
 
     fn removed(&mut self, number: usize, rules: &TableRules, identity: &str) {
@@ -135,10 +196,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let edited = self.incoming.changes.tables[number].row(identity).is_some();
-        let captured = rules
-            .transaction
-            .as_ref()
-            .is_some_and(|field| !is_empty(self.theirs.cell(number, now, field)));
+        let captured = self.is_captured(self.theirs, number, rules, identity);
         let reason = if captured {
             Reason::CapturedPayment
         } else if edited {
@@ -169,20 +227,21 @@ impl<'a> Walk<'a> {
         if self.is_derived_text(rules, &new.row) {
             return;
         }
-        if self.has_transaction(number, rules, &new.row) {
-            return;
+        if let Some(known) = self.transaction(number, rules, &new.row) {
+            return self.same_identity(number, rules, &known, new);
         }
+        let order = self.base.table(number).rows.len() + new.order;
         if self.theirs.row(number, identity).is_none() {
+            let pending = &self.merge.pending.tables[number];
             let place = match &new.place {
-                Place::After(other) if self.theirs.row(number, other).is_none() => Place::End,
+                Place::After(other) if !self.will_be_there(number, other) => Place::End,
                 place => place.clone(),
             };
-            self.merge.pending.tables[number].insert(
-                identity,
-                new.row.clone(),
-                place,
-                new.nameless,
-            );
+            // Put back as what it was: the row that they removed meanwhile.
+            if pending.row(identity).is_none() {
+                let new = InsertedRow { place, order, ..new.clone() };
+                self.merge.pending.tables[number].insert_as(identity, new);
+            }
             return;
         }
         if self.was_sent(number, identity) {
@@ -193,12 +252,22 @@ impl<'a> Walk<'a> {
             return;
         }
         if new.nameless {
-            let free = self.free_identity(number, identity);
-            let pending = &mut self.merge.pending.tables[number];
-            pending.insert(&free, new.row.clone(), new.place.clone(), true);
+            let given = identity.rsplit_once('#').map_or(identity, |(given, _)| given);
+            let free = crate::core::document::occurrence(given, |made| {
+                self.theirs.row(number, made).is_some()
+                    || self.merge.pending.tables[number].row(made).is_some()
+            });
+            let new = InsertedRow { order, ..new.clone() };
+            self.merge.pending.tables[number].insert_as(&free, new);
             return;
         }
         self.same_identity(number, rules, identity, new);
+    }
+
+    /// Whether a row can be stood behind: one of theirs, or a new one of mine.
+    fn will_be_there(&self, number: usize, identity: &str) -> bool {
+        let new = matches!(self.mine.tables[number].row(identity), Some(RowChange::Inserted(_)));
+        new || self.theirs.row(number, identity).is_some()
     }
 
     fn is_derived_text(&self, rules: &TableRules, row: &[u8]) -> bool {
@@ -209,14 +278,13 @@ impl<'a> Walk<'a> {
     }
 
     /// The same terminal number is one payment, whatever its row is called.
-    fn has_transaction(&self, number: usize, rules: &TableRules, row: &[u8]) -> bool {
-        let Some(field) = &rules.transaction else { return false };
-        let value = json::member(row, field);
-        if is_empty(value) {
-            return false;
-        }
+    fn transaction(&self, number: usize, rules: &TableRules, row: &[u8]) -> Option<String> {
+        let field = rules.transaction.as_ref()?;
+        let value = json::member(row, field).filter(|value| !is_empty(Some(value)));
+        let value = value?;
         let rows = &self.theirs.table(number).rows;
-        rows.iter().any(|row| same(self.theirs.cell(number, row, field), value))
+        let known = rows.iter().find(|row| same(self.theirs.cell(number, row, field), Some(value)));
+        known.map(|row| self.theirs.row_identity(row).to_owned())
     }
 
     fn was_sent(&self, number: usize, identity: &str) -> bool {
@@ -233,20 +301,6 @@ impl<'a> Walk<'a> {
         self.ask(conflict);
     }
 
-    fn free_identity(&self, number: usize, identity: &str) -> String {
-        let given = identity.rsplit_once('#').map_or(identity, |(given, _)| given);
-        let mut occurrence = 2;
-        loop {
-            let made = [given, "#", &occurrence.to_string()].concat();
-            let taken = self.theirs.row(number, &made).is_some()
-                || self.merge.pending.tables[number].row(&made).is_some();
-            if !taken {
-                return made;
-            }
-            occurrence += 1;
-        }
-    }
-
     /// Two new rows of one identity: one row, never added up. Where the identity is only a mode
     /// of payment, they are two payments into one row, and the money adds up.
     fn same_identity(
@@ -256,31 +310,31 @@ impl<'a> Walk<'a> {
         identity: &str,
         new: &'a InsertedRow,
     ) {
-        let theirs = Fields::of_row(self.theirs, number, identity);
-        let mut differing = FieldChanges::new();
-        let mut money = FieldChanges::new();
+        let text = [b"{", json::quoted(&rules.name).as_slice(), b":[", &new.row, b"]}"].concat();
+        let Ok(alone) = Document::parse(text, self.profile) else { return };
+        let Some(row) = self.theirs.row(number, identity) else { return };
+        let (Some(mine), theirs) = (alone.table(number).rows.first(), (self.theirs, row)) else {
+            return;
+        };
         let weak = self.is_weak_identity(rules, &new.row);
-        let _ = json::members(&new.row, 0, |cell| {
-            let name = json::unescape(cell.key.of(&new.row));
-            let value = cell.value.of(&new.row);
-            let rule = rules.fields.rule(&name);
-            if rule == Rule::Money && weak {
-                let paid = FieldChange::Found(value.to_vec()).step_from(None);
-                money.extend(paid.map(|paid| (name.into_owned(), FieldChange::Step(paid))));
-            } else if rule.is_client_owned() && !same(Some(value), theirs.get(&name)) {
-                differing.push((name.into_owned(), FieldChange::Typed(value.to_vec())));
+        let mut differing = row_fields(theirs, (&alone, mine), number, rules);
+        // Of one terminal number but two rows, the newest copy's name stays.
+        differing.retain(|(name, _)| rules.row.first() != Some(name));
+        let is_money = |name: &str| weak && rules.fields.rule(name) == Rule::Money;
+        differing.retain(|(name, _)| !is_money(name));
+        let cells = alone.cells(number, mine);
+        for at in (0..cells.len()).filter(|at| is_money(&cells.name(*at))) {
+            if let Some(paid) = cells.value(at).and_then(|value| amount_or_zero(Some(value))) {
+                let step = FieldChange::Step(paid);
+                self.merge.pending.tables[number].edit(identity, &cells.name(at), step);
             }
-        });
-        for (name, step) in money {
-            self.merge.pending.tables[number].edit(identity, &name, step);
         }
         if differing.is_empty() {
             return;
         }
         let mut conflict = Conflict::new(row_path(&rules.name, identity), Reason::SameRowId);
         conflict.mine = Some(new.row.clone());
-        let row = self.theirs.row(number, identity);
-        conflict.theirs = row.map(|row| row.span.of(self.theirs.text()).to_vec());
+        conflict.theirs = Some(row.span.of(self.theirs.text()).to_vec());
         conflict.provisional.clone_from(&conflict.theirs);
         for (name, change) in differing {
             let path = crate::core::path::cell_path(&rules.name, identity, &name);
