@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
         let mut differing = FieldChanges::new();
         let mut money = FieldChanges::new();
         let weak = self.is_weak_identity(rules, &new.row);
-        let _ = json::members(&new.row, 0, |cell| {
+        let _ = json::members(&new.row, 0, &mut |cell| {
             let name = json::unescape(cell.key.of(&new.row));
             let value = cell.value.of(&new.row);
             let rule = rules.fields.rule(&name);
