@@ -8,4 +8,4 @@ scripts/setup.sh --no-browser
 . "${RESTAMP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/restamp}/env.sh"
 scripts/build.sh
 cargo build --locked --package restamp-backend
-exec "${CARGO_TARGET_DIR:-target}/debug/restamp-backend" --www www --package pkg "$@"
+exec "${CARGO_TARGET_DIR:-target}/debug/restamp-backend" --www www --package pkg --no-keep-alive "$@"

@@ -117,7 +117,7 @@ fn rejection(verdict: &[u8]) -> Rejection {
 
 fn each(object: &[u8], name: &str, mut visit: impl FnMut(&[u8])) {
     if let Some(list) = json::member(object, name) {
-        let _ = json::elements(list, 0, |element| visit(element.of(list)));
+        let _ = json::elements(list, 0, &mut |element| visit(element.of(list)));
     }
 }
 

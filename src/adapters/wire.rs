@@ -134,12 +134,12 @@ pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
 
 /// Visits the elements of a list; anything else has none. Not generic: it is used often.
 pub(super) fn each_element(list: &[u8], visit: &mut dyn FnMut(&[u8])) {
-    let _ = json::elements(list, json::skip_space(list, 0), |span| visit(span.of(list)));
+    let _ = json::elements(list, json::skip_space(list, 0), &mut |span| visit(span.of(list)));
 }
 
 /// Visits the members of an object, keys as written. `false` if it is no whole object.
 pub(super) fn each_member<'a>(object: &'a [u8], visit: &mut dyn FnMut(&'a [u8], &'a [u8])) -> bool {
-    json::members(object, json::skip_space(object, 0), |member| {
+    json::members(object, json::skip_space(object, 0), &mut |member| {
         visit(member.key.of(object), member.value.of(object));
     })
     .is_ok()
@@ -202,7 +202,7 @@ pub(super) fn at_path<'a>(value: &'a [u8], path: &str) -> Option<&'a [u8]> {
 pub(super) fn element(array: &[u8], index: u64) -> Option<&[u8]> {
     let mut found = None;
     let mut left = index;
-    json::elements(array, 0, |span| {
+    json::elements(array, 0, &mut |span| {
         if left == 0 && found.is_none() {
             found = Some(span);
         }

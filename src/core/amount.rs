@@ -151,7 +151,7 @@ pub fn is_set(value: Option<&[u8]>) -> bool {
 fn same_arrays(a: &[u8], b: &[u8]) -> bool {
     let list = |text: &[u8]| {
         let mut spans = Vec::new();
-        json::elements(text, 0, |span| spans.push(span)).map(|_| spans).unwrap_or_default()
+        json::elements(text, 0, &mut |span| spans.push(span)).map(|_| spans).unwrap_or_default()
     };
     let (left, right) = (list(a), list(b));
     left.len() == right.len()
@@ -161,7 +161,7 @@ fn same_arrays(a: &[u8], b: &[u8]) -> bool {
 /// Whether every member of `a` is the same in `b`.
 fn same_objects(a: &[u8], b: &[u8]) -> bool {
     let mut equal = true;
-    let walked = json::members(a, 0, |member| {
+    let walked = json::members(a, 0, &mut |member| {
         let name = json::unescape(member.key.of(a));
         equal = equal && same(Some(member.value.of(a)), json::member(b, &name));
     });

@@ -190,7 +190,7 @@ impl TableChanges {
                 RowChange::Edited(_) | RowChange::Removed => None,
             })
             .collect();
-        inserted.sort_by_key(|(_, row)| row.order);
+        super::order::sort_by(&mut inserted, |a, b| a.1.order < b.1.order);
         inserted
     }
 }
@@ -334,7 +334,7 @@ fn field_op(path: String, change: &FieldChange) -> Op {
 pub fn edit_row(row: &[u8], name: &str, value: &[u8]) -> Vec<u8> {
     let mut place = None;
     let mut any = false;
-    let end = json::members(row, 0, |cell| {
+    let end = json::members(row, 0, &mut |cell| {
         any = true;
         if json::key_is(cell.key.of(row), name) {
             place = Some(cell.value);

@@ -110,7 +110,7 @@ impl Conflict {
         let set = |path: String, value: &[u8]| Op::Set { path, value: value.to_vec(), typed: true };
         let members = |prefix: &str| {
             let mut ops = Vec::new();
-            json::members(value, 0, |member| {
+            json::members(value, 0, &mut |member| {
                 let name = json::unescape(member.key.of(value));
                 ops.push(set([prefix, &name].concat(), member.value.of(value)));
             })

@@ -4,6 +4,7 @@ use super::amount::{is_set, same, same_or_zero};
 use super::change::{Changes, FieldChange, FieldChanges, RowChange};
 use super::document::{Alignment, Cells, Document, Row, TableAlignment};
 use super::op::Place;
+use super::order::sort_by;
 use super::profile::{FieldRules, Profile, Rule, TableRules};
 
 /// The difference of two copies.
@@ -33,7 +34,7 @@ pub fn difference(base: &Document, copy: &Document, profile: &Profile) -> Differ
     for (number, rules) in profile.tables.iter().enumerate() {
         table(base, copy, number, rules, &mut found);
     }
-    found.repriced.sort_unstable();
+    sort_by(&mut found.repriced, |a, b| a < b);
     found
 }
 
@@ -80,7 +81,7 @@ fn table(
             }
         }
     }
-    changes.rows.sort_by(|a, b| a.0.cmp(&b.0));
+    sort_by(&mut changes.rows, |a, b| a.0 < b.0);
     if !in_order {
         changes.moves = order(copy, number, |row| base.row(number, row).is_some());
     }
@@ -187,7 +188,7 @@ pub fn aligned_difference(
     for (number, rules) in profile.tables.iter().enumerate() {
         aligned_table(base, copy, number, rules, &alignment.tables[number], &mut found);
     }
-    found.repriced.sort_unstable();
+    sort_by(&mut found.repriced, |a, b| a < b);
     found
 }
 
@@ -218,9 +219,10 @@ fn aligned_table(
                     Some(known) => known,
                     None => *known_rules[at].insert((key, rules.fields.rule(&cells.name(at)))),
                 };
-                rule.is_client_owned() || rules.price.as_ref().is_some_and(|price| {
-                    price.reprice.iter().any(|name| crate::core::json::key_is(key, name))
-                })
+                rule.is_client_owned()
+                    || rules.price.as_ref().is_some_and(|price| {
+                        price.reprice.iter().any(|name| crate::core::json::key_is(key, name))
+                    })
             };
             // All that a server touches on every save is settled here.
             if !listed.iter().any(owned) {
@@ -256,7 +258,7 @@ fn aligned_table(
     for row in alignment.removed.iter().map(|row| &before.rows[*row]) {
         changes.rows.push((base.row_identity(row).to_owned(), RowChange::Removed));
     }
-    changes.rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    sort_by(&mut changes.rows, |a, b| a.0 < b.0);
 }
 
 fn note(

@@ -64,9 +64,8 @@ impl Document {
         let mut tables = vec![Table::default(); profile.tables.len()];
         let mut refused = None;
         let walked = json::members_with(&text, start, &mut |key, start| {
-            let number = profile.tables.iter().position(|rules| {
-                json::key_is(key.of(&text), &rules.name)
-            });
+            let number =
+                profile.tables.iter().position(|rules| json::key_is(key.of(&text), &rules.name));
             let end = match number {
                 Some(number) if text.get(start) == Some(&b'[') => {
                     let rules = &profile.tables[number];
@@ -181,7 +180,6 @@ impl Document {
     pub fn cell_span(&self, table: usize, row: &Row, name: &str) -> Option<Span> {
         self.cells(table, row).span(name)
     }
-
 }
 
 fn not_a_table(rules: &TableRules) -> DocumentError {

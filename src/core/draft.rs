@@ -13,7 +13,7 @@ use super::event::{
 };
 use super::journal::{self, Edit, Restored, Unanswered, Wish};
 use super::json;
-use super::merge::{self, ended, leftover_of, Doubt, Ending, Merge, Notice, State};
+use super::merge::{self, ended, leftover_of, Ending, Merge, Notice, State};
 use super::op::Op;
 use super::policy::{CompareAndSet, Policy, TokenSupport, EDITS_MAX, ROUNDS_WAITED_MAX};
 use super::random::Random;

@@ -238,13 +238,15 @@ fn read_state(text: &[u8], id: String) -> Option<Restored> {
     };
     let mut whole = true;
     let edits = json::member(text, "edits")?;
-    json::elements(edits, 0, |edit| match read_edit(edit.of(edits)) {
+    json::elements(edits, 0, &mut |edit| match read_edit(edit.of(edits)) {
         Some(edit) => draft.edits.push(edit),
         None => whole = false,
     })
     .ok()?;
     let conflicts = json::member(text, "conflicts")?;
-    json::elements(conflicts, 0, |conflict| match Conflict::from_journal(conflict.of(conflicts)) {
+    json::elements(conflicts, 0, &mut |conflict| match Conflict::from_journal(
+        conflict.of(conflicts),
+    ) {
         Some(conflict) => draft.conflicts.push(conflict),
         None => whole = false,
     })

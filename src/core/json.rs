@@ -248,11 +248,7 @@ pub struct Member {
 ///
 /// # Errors
 /// [`JsonError`] if there is no well-formed object; members before the error were visited.
-pub fn members(
-    text: &[u8],
-    at: usize,
-    mut visit: impl FnMut(Member),
-) -> Result<usize, JsonError> {
+pub fn members(text: &[u8], at: usize, visit: &mut dyn FnMut(Member)) -> Result<usize, JsonError> {
     members_with(text, at, &mut |key, start| {
         let end = skip_nested(text, start, DEPTH_MAX - 1)?;
         visit(Member { key, value: Span::new(start, end) });
@@ -295,11 +291,7 @@ pub fn members_with(
 ///
 /// # Errors
 /// [`JsonError`] if there is no well-formed array.
-pub fn elements(
-    text: &[u8],
-    at: usize,
-    mut visit: impl FnMut(Span),
-) -> Result<usize, JsonError> {
+pub fn elements(text: &[u8], at: usize, visit: &mut dyn FnMut(Span)) -> Result<usize, JsonError> {
     elements_with(text, at, &mut |start| {
         let end = skip_nested(text, start, DEPTH_MAX - 1)?;
         visit(Span::new(start, end));
@@ -340,7 +332,7 @@ pub fn elements_with(
 #[must_use]
 pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut found = None;
-    members(object, skip_space(object, 0), |member| {
+    members(object, skip_space(object, 0), &mut |member| {
         if key_is(member.key.of(object), name) {
             found = Some(member.value);
         }

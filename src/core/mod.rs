@@ -15,6 +15,7 @@ pub mod journal;
 pub mod json;
 pub mod merge;
 pub mod op;
+pub mod order;
 pub mod path;
 pub mod policy;
 pub mod profile;

@@ -85,7 +85,7 @@ impl Op {
         let list = span.of(text);
         let mut ops = Vec::new();
         let mut broken = None;
-        json::elements(list, 0, |element| match Op::parse(element.of(list)) {
+        json::elements(list, 0, &mut |element| match Op::parse(element.of(list)) {
             Ok(op) => ops.push(op),
             Err(expected) => {
                 broken.get_or_insert(OpError { number: ops.len(), expected });

@@ -4,6 +4,7 @@ use super::change::{Changes, FieldChanges, InsertedRow, RowChange, TableChanges}
 use super::document::{Document, Row};
 use super::json::{self, Span};
 use super::op::Place;
+use super::order::sort_by;
 use super::profile::{Profile, TableRules};
 
 /// For whom the text is made.
@@ -137,7 +138,7 @@ fn push_member(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 
 /// The stretch `span` of `text` with the patches in their places.
 fn splice(text: &[u8], span: Span, mut patches: Vec<Patch>) -> Vec<u8> {
-    patches.sort_by_key(|patch| patch.start);
+    sort_by(&mut patches, |a, b| a.start < b.start);
     let grown: usize = patches.iter().map(|patch| patch.text.len()).sum();
     let mut out = Vec::with_capacity((span.end - span.start) as usize + grown);
     let mut at = span.start as usize;
@@ -242,15 +243,16 @@ impl<'a> TablePatch<'a> {
         for (identity, change) in &self.changed.rows {
             changed.extend(self.base.row_number(self.number, identity).map(|at| (at, change)));
         }
-        changed.sort_unstable_by_key(|(at, _)| *at);
+        sort_by(&mut changed, |a, b| a.0 < b.0);
         let mut removed = 0;
         let mut next = 0;
         while let Some((at, change)) = changed.get(next).copied() {
             match change {
                 RowChange::Removed => {
-                    let gone = changed[next..].iter().enumerate().take_while(|(n, (row, change))| {
-                        *row == at + n && matches!(change, RowChange::Removed)
-                    });
+                    let gone =
+                        changed[next..].iter().enumerate().take_while(|(n, (row, change))| {
+                            *row == at + n && matches!(change, RowChange::Removed)
+                        });
                     let run = gone.count();
                     patches.push(Patch::new(removal(&table.rows, at, run, removed), Vec::new()));
                     removed += run;
@@ -370,7 +372,7 @@ fn without(object: &[u8], name: &str) -> Vec<u8> {
         return object.to_vec();
     }
     let mut out = json::ObjectWriter::new();
-    let _ = json::members(object, 0, |member| {
+    let _ = json::members(object, 0, &mut |member| {
         if !json::key_is(member.key.of(object), name) {
             out.raw(&json::unescape(member.key.of(object)), member.value.of(object));
         }

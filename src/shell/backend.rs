@@ -8,9 +8,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, JsFuture};
 use web_sys::AbortSignal;
 
-use super::convert::{
-    check_members, function, get, options_text, parse, stringify, text, word,
-};
+use super::convert::{check_members, function, get, options_text, parse, stringify, text, word};
 use super::error::{error, invalid};
 use super::fetch::{Answer, Fetch, Limit};
 use crate::adapters::{options, verdict, Adapter, Guarantees, Meaning, SaveKind};
@@ -160,7 +158,7 @@ fn save_call(request: &[u8]) -> Option<Call> {
     let Some(key) = word("key") else { return Some(Call::Create(CreateCall { document, token })) };
     let mut changed = Vec::new();
     let list = json::member(request, "changed")?;
-    json::elements(list, 0, |name| {
+    json::elements(list, 0, &mut |name| {
         changed.extend(json::text(name.of(list)).map(|name| name.into_owned()));
     })
     .ok()?;

@@ -150,12 +150,7 @@ impl Draft {
 
     /// Puts a row after another one, or to the front.
     #[wasm_bindgen(js_name = move)]
-    pub fn move_row(
-        &self,
-        table: &JsValue,
-        row: &JsValue,
-        after: &JsValue,
-    ) -> Result<(), JsValue> {
+    pub fn move_row(&self, table: &JsValue, row: &JsValue, after: &JsValue) -> Result<(), JsValue> {
         let (table, row) = (word(table, "table")?, word(row, "row")?);
         let place = place(after)?;
         self.edit(Op::Move { table, row, place })

@@ -65,7 +65,11 @@ pub fn merge(
     };
     let circumstances = Circumstances {
         lost_token: text(&doubt, "token"),
-        lost_sent: if sent.is_undefined() { None } else { Some(document_text(&sent, "options.inDoubt.sent")?) },
+        lost_sent: if sent.is_undefined() {
+            None
+        } else {
+            Some(document_text(&sent, "options.inDoubt.sent")?)
+        },
         expected_total,
     };
     let result = run(base, mine, theirs, profile, &circumstances)?;
@@ -101,11 +105,7 @@ fn bytes_result(result: &Reapplied) -> JsValue {
 
 /// What an answer means.
 #[wasm_bindgen]
-pub fn classify(
-    adapter: &JsValue,
-    call: &JsValue,
-    response: &JsValue,
-) -> Result<JsValue, JsValue> {
+pub fn classify(adapter: &JsValue, call: &JsValue, response: &JsValue) -> Result<JsValue, JsValue> {
     let kind = call.as_string().and_then(|call| CallKind::parse(&call));
     let kind = kind.ok_or_else(|| invalid("call", "a CallKind"))?;
     let status = get(response, "status").as_f64().filter(|status| (0.0..1_000.0).contains(status));
@@ -182,8 +182,8 @@ pub fn prepare_merge(
 #[wasm_bindgen]
 impl PreparedMerge {
     /// Lays mine over the newest copy, bytes to bytes.
-    pub fn merge(&self, theirs: &[u8]) -> Result<JsValue, JsValue> {
-        let result = self.0.merge(theirs.to_vec()).map_err(|error| of_reapply(&error))?;
+    pub fn merge(&self, theirs: Vec<u8>) -> Result<JsValue, JsValue> {
+        let result = self.0.merge(theirs).map_err(|error| of_reapply(&error))?;
         Ok(bytes_result(&result))
     }
 }

@@ -1,6 +1,5 @@
 //! What the page says about a till: checked once, here.
 
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::backend::Backend;
@@ -12,7 +11,6 @@ use crate::core::retry::{Kind, Schedule};
 use crate::core::time::WAIT_MS_MAX;
 
 /// `Schedule` of the contract.
-#[derive(Deserialize)]
 struct GivenSchedule {
     kind: String,
     base: f64,
@@ -24,8 +22,18 @@ struct GivenSchedule {
 
 /// A schedule of the page.
 pub(super) fn schedule(value: JsValue) -> Result<Schedule, JsValue> {
-    let given: GivenSchedule = serde_wasm_bindgen::from_value(value)
-        .map_err(|_| invalid("schedule", "{kind, base, cap?, factor?, attempts?, deadline?}"))?;
+    if !value.is_object() {
+        return Err(invalid("schedule", "{kind, base, cap?, factor?, attempts?, deadline?}"));
+    }
+    let number = |name: &str| get(&value, name).as_f64();
+    let given = GivenSchedule {
+        kind: text(&value, "kind").unwrap_or_default(),
+        base: number("base").unwrap_or(-1.0),
+        cap: number("cap"),
+        factor: number("factor"),
+        attempts: number("attempts"),
+        deadline: number("deadline"),
+    };
     let kind = match given.kind.as_str() {
         "fixed" => Kind::Fixed,
         "exponential" => Kind::Exponential,

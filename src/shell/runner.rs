@@ -4,7 +4,6 @@
 //! No borrow of a cell lives across an `.await` or a call into the page.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Object, Promise};
@@ -62,8 +61,8 @@ pub(super) struct Runner {
     clock: Clock,
     timer: RefCell<Option<Timer>>,
     next_number: Cell<u32>,
-    views: RefCell<BTreeMap<DraftId, View>>,
-    waiters: RefCell<BTreeMap<u32, Pledge>>,
+    views: RefCell<Vec<(DraftId, View)>>,
+    waiters: RefCell<Vec<(Waiter, Pledge)>>,
     opening: RefCell<Vec<(DraftId, String, Pledge)>>,
     listeners: RefCell<Vec<(u32, Topic, Function)>>,
 }
@@ -241,7 +240,7 @@ impl Runner {
         number: DraftId,
         outcome: &crate::core::event::Outcome,
     ) {
-        let Some(pledge) = self.waiters.borrow_mut().remove(&waiter.0) else { return };
+        let Some(pledge) = self.take_waiter(waiter) else { return };
         let doc = self.doc(number);
         let value = {
             let till = self.till.borrow();
@@ -260,14 +259,19 @@ impl Runner {
     /// A promise of the outcome that `waiter` waits for.
     pub(super) fn wait(&self, waiter: Waiter) -> Promise {
         let (promise, pledge) = Pledge::new();
-        self.waiters.borrow_mut().insert(waiter.0, pledge);
+        self.waiters.borrow_mut().push((waiter, pledge));
         promise
+    }
+
+    fn take_waiter(&self, waiter: Waiter) -> Option<Pledge> {
+        let mut waiters = self.waiters.borrow_mut();
+        let at = waiters.iter().position(|(known, _)| *known == waiter)?;
+        Some(waiters.swap_remove(at).1)
     }
 
     /// Somebody stops waiting; the save goes on without them.
     pub(super) fn abandon(&self, waiter: Waiter) {
-        let pledge = self.waiters.borrow_mut().remove(&waiter.0);
-        if let Some(pledge) = pledge {
+        if let Some(pledge) = self.take_waiter(waiter) {
             pledge
                 .fail(&error::error("aborted", &["the caller stopped waiting; the save goes on"]));
         }
@@ -275,7 +279,7 @@ impl Runner {
 
     /// Nobody waits any more, and nobody is told.
     pub(super) fn forget(&self, waiter: Waiter) {
-        self.waiters.borrow_mut().remove(&waiter.0);
+        drop(self.take_waiter(waiter));
     }
 
     /// A promise of the draft that is being opened.
@@ -353,9 +357,9 @@ impl Runner {
         self.closed.set(true);
         drop(self.timer.replace(None));
         self.listeners.borrow_mut().clear();
-        let waiting = std::mem::take(&mut *self.waiters.borrow_mut());
+        let waiting = self.waiters.take();
         let reason = error::error("closed", &["the till was closed; what is unsent is kept"]);
-        for pledge in waiting.values() {
+        for (_, pledge) in waiting {
             pledge.fail(&reason);
         }
         for (_, _, pledge) in self.opening.take() {
@@ -369,7 +373,11 @@ impl Runner {
     fn view<T>(&self, number: DraftId, read: impl FnOnce(&mut View) -> T) -> T {
         let version = self.till.borrow().draft(number).map_or(0, |draft| draft.version());
         let mut views = self.views.borrow_mut();
-        let view = views.entry(number).or_insert(View { version, doc: None, conflicts: None });
+        let at = views.iter().position(|(known, _)| *known == number).unwrap_or_else(|| {
+            views.push((number, View { version, doc: None, conflicts: None }));
+            views.len() - 1
+        });
+        let view = &mut views[at].1;
         if view.version != version {
             *view = View { version, doc: None, conflicts: None };
         }

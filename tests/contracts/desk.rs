@@ -43,7 +43,11 @@ pub struct Desk {
 /// The sales invoice's profile, with a create token and, if wanted, the token of the last save.
 pub fn profile(with_token_field: bool) -> Profile {
     let text = include_str!("../data/sales-invoice.json");
-    let text = text.replacen('{', r#"{"createTokenField":"custom_client_uuid","changedBy":"modified_by","#, 1);
+    let text = text.replacen(
+        '{',
+        r#"{"createTokenField":"custom_client_uuid","changedBy":"modified_by","#,
+        1,
+    );
     let text = match with_token_field {
         true => text,
         false => text.replacen(r#""tokenField": "custom_mutation_id","#, "", 1),
@@ -114,7 +118,8 @@ impl Desk {
     }
 
     pub fn handle(&mut self, event: Event) {
-        self.seed = self.seed.wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645).wrapping_add(1);
+        self.seed =
+            self.seed.wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645).wrapping_add(1);
         let effects = self.till.handle(event, Millis(self.now), self.seed);
         for effect in effects {
             match &effect {
@@ -229,9 +234,7 @@ impl Desk {
             Call::Create(_) | Call::Update(_) => {
                 Event::SaveAnswered { call, outcome: self.server.save(&what, "me") }
             }
-            Call::Load { key } => {
-                Event::LoadAnswered { call, outcome: self.server.load(key) }
-            }
+            Call::Load { key } => Event::LoadAnswered { call, outcome: self.server.load(key) },
             Call::Find { field, value } => {
                 Event::FindAnswered { call, outcome: self.server.find(field, value) }
             }

@@ -103,8 +103,11 @@ fn misuse_is_refused_and_changes_nothing() {
         ("frozen", set("currency", json!("EUR"))),
         ("identity", set("items[r1].posa_row_id", json!("r5"))),
         ("no amount", step("customer")),
-        ("too many digits", json!({"op": "increment", "path": "items[r1].qty",
-            "by": "0.0000000000000000000000000001"})),
+        (
+            "too many digits",
+            json!({"op": "increment", "path": "items[r1].qty",
+            "by": "0.0000000000000000000000000001"}),
+        ),
         ("row exists", json!({"op": "insert", "table": "items", "row": {"posa_row_id": "r1"}})),
         ("after nobody", json!({"op": "insert", "table": "items", "row": {}, "after": "r77"})),
         ("row gone", json!({"op": "remove", "table": "items", "row": "r77"})),
@@ -124,7 +127,9 @@ fn misuse_is_refused_and_changes_nothing() {
     }
     assert_eq!(desk.doc(), before);
     assert_eq!(desk.journal.len(), journal + 2);
-    assert!(matches!(&desk.refused[1], Misuse::Edit(EditError::UnknownPath(path)) if path == "items[r1"));
+    assert!(
+        matches!(&desk.refused[1], Misuse::Edit(EditError::UnknownPath(path)) if path == "items[r1")
+    );
 }
 
 #[test]

@@ -60,7 +60,10 @@ fn edits_after_a_stored_save_go_on_top_of_it() {
         desk.scan("m1");
         desk.save();
         desk.settle();
-        assert_eq!((qty(&desk.stored(), "r1"), qty(&desk.stored(), "m1")), ("3".into(), "2".into()));
+        assert_eq!(
+            (qty(&desk.stored(), "r1"), qty(&desk.stored(), "m1")),
+            ("3".into(), "2".into())
+        );
         assert!(desk.is_committed());
     }
 }
@@ -210,8 +213,7 @@ fn a_resend_answered_busy_or_signed_out_stays_in_doubt() {
 
 #[test]
 fn where_two_saves_may_both_be_told_they_won_a_save_is_read_back() {
-    let mut desk =
-        Desk::open_with(Policy { compare_and_set: CompareAndSet::Racy, ..policy() });
+    let mut desk = Desk::open_with(Policy { compare_and_set: CompareAndSet::Racy, ..policy() });
     desk.server.answers_with_document = true;
     desk.scan("r1");
     desk.save();
@@ -263,7 +265,11 @@ fn where_nobody_compares_it_is_loaded_before_and_after() {
     desk.other_till(|doc| raise(doc, "r1", 1));
     desk.save();
     desk.settle();
-    assert_eq!(qty(&desk.stored(), "r1"), "2", "the copy is known to be the newest: opened just now");
+    assert_eq!(
+        qty(&desk.stored(), "r1"),
+        "2",
+        "the copy is known to be the newest: opened just now"
+    );
     assert!(desk.is_committed() || !desk.conflicts().is_empty());
 }
 

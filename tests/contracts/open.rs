@@ -52,11 +52,7 @@ fn a_shaky_network_delays_it() {
 #[test]
 fn a_document_without_a_stamp_cannot_be_saved_and_is_not_opened() {
     let mut desk = opening();
-    let loaded = restamp::core::call::Loaded {
-        key: None,
-        stamp: None,
-        document: b"{}".to_vec(),
-    };
+    let loaded = restamp::core::call::Loaded { key: None, stamp: None, document: b"{}".to_vec() };
     desk.answer_load(LoadOutcome::Loaded(loaded));
     assert!(matches!(&desk.not_opened[0], NotOpened::Rejected(_)));
 }
@@ -70,5 +66,8 @@ fn with_nothing_of_mine_the_newest_copy_is_taken() {
     desk.settle();
     assert_eq!(qty(&desk.doc(), "r1"), "2");
     assert!(matches!(desk.outcome(), Outcome::Committed { .. }));
-    assert_eq!(desk.doc()["modified"], json!(desk.till.draft(D).expect("it").stamp().expect("one").0));
+    assert_eq!(
+        desk.doc()["modified"],
+        json!(desk.till.draft(D).expect("it").stamp().expect("one").0)
+    );
 }

@@ -80,8 +80,10 @@ fn loads_and_looks_are_counted_too() {
         }
         desk.lose_request();
     }
-    assert!(desk.outcomes.iter().all(|(_, o)| matches!(o,
-        Outcome::Queued { why: Queued::Offline, .. })));
+    assert!(desk
+        .outcomes
+        .iter()
+        .all(|(_, o)| matches!(o, Outcome::Queued { why: Queued::Offline, .. })));
     desk.handle(Event::Online);
     assert_eq!(desk.calls.len(), CALLS_MAX);
     drain(&mut desk);

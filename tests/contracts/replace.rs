@@ -94,7 +94,8 @@ fn what_is_no_document_or_no_persons_to_change_is_refused_as_a_whole() {
     path["items[r1].qty"] = json!(9);
     let mut table = before.clone();
     table["items"] = json!({"a": 1});
-    for (n, document) in [json!([]), json!(5), frozen, prototype, path, table].into_iter().enumerate()
+    for (n, document) in
+        [json!([]), json!(5), frozen, prototype, path, table].into_iter().enumerate()
     {
         desk.replace(document);
         assert_eq!(desk.refused.len(), n + 1, "number {n}");

@@ -116,12 +116,23 @@ fn conflict(reason: &str) -> (Desk, &'static str) {
 }
 
 fn reason_code(reason: &str) -> &'static str {
-    ["both-changed", "set-against-change", "removed-against-edit", "unit-against-quantity",
-        "repriced", "frozen", "double-payment", "captured-payment", "answer-lost", "same-row-id",
-        "total-changed", "stock"]
-        .into_iter()
-        .find(|known| *known == reason)
-        .expect("a reason")
+    [
+        "both-changed",
+        "set-against-change",
+        "removed-against-edit",
+        "unit-against-quantity",
+        "repriced",
+        "frozen",
+        "double-payment",
+        "captured-payment",
+        "answer-lost",
+        "same-row-id",
+        "total-changed",
+        "stock",
+    ]
+    .into_iter()
+    .find(|known| *known == reason)
+    .expect("a reason")
 }
 
 /// (reason, what the server holds after "mine", after "theirs", a value and what it leads to).
@@ -129,30 +140,72 @@ fn reason_code(reason: &str) -> &'static str {
 fn every_conflict_can_be_answered_and_the_save_goes_on() {
     type See = fn(&Value) -> Value;
     let cases: [(&str, See, Value, Value, Option<(Value, Value)>); 12] = [
-        ("both-changed", |d| d["custom_table_no"].clone(), json!("T5"), json!("T6"),
-            Some((json!("T7"), json!("T7")))),
-        ("set-against-change", |d| d["items"][0]["qty"].clone(), json!(7), json!(2),
-            Some((json!(9), json!(9)))),
-        ("removed-against-edit", |d| json!(d["items"].as_array().map(Vec::len)), json!(1), json!(2),
-            Some((json!({"qty": 8}), json!(2)))),
-        ("unit-against-quantity", |d| json!([d["items"][0]["uom"], d["items"][0]["qty"]]),
-            json!(["Box", 1]), json!(["Nos", 3]),
-            Some((json!({"uom": "Box", "qty": 3}), json!(["Box", 3])))),
-        ("repriced", |d| json!([d["items"][0]["discount_percentage"], d["items"][0]["rate"]]),
-            json!([10, 9]), json!([null, 9]),
-            Some((json!({"discount_percentage": 5}), json!([5, 9])))),
+        (
+            "both-changed",
+            |d| d["custom_table_no"].clone(),
+            json!("T5"),
+            json!("T6"),
+            Some((json!("T7"), json!("T7"))),
+        ),
+        (
+            "set-against-change",
+            |d| d["items"][0]["qty"].clone(),
+            json!(7),
+            json!(2),
+            Some((json!(9), json!(9))),
+        ),
+        (
+            "removed-against-edit",
+            |d| json!(d["items"].as_array().map(Vec::len)),
+            json!(1),
+            json!(2),
+            Some((json!({"qty": 8}), json!(2))),
+        ),
+        (
+            "unit-against-quantity",
+            |d| json!([d["items"][0]["uom"], d["items"][0]["qty"]]),
+            json!(["Box", 1]),
+            json!(["Nos", 3]),
+            Some((json!({"uom": "Box", "qty": 3}), json!(["Box", 3]))),
+        ),
+        (
+            "repriced",
+            |d| json!([d["items"][0]["discount_percentage"], d["items"][0]["rate"]]),
+            json!([10, 9]),
+            json!([null, 9]),
+            Some((json!({"discount_percentage": 5}), json!([5, 9]))),
+        ),
         ("frozen", |d| d["currency"].clone(), json!("USD"), json!("USD"), None),
-        ("double-payment", |d| json!(d["payments"].as_array().map(Vec::len)), json!(2), json!(1),
-            None),
-        ("captured-payment", |d| json!(d["payments"].as_array().map(Vec::len)), json!(1), json!(2),
-            None),
-        ("answer-lost", |d| d["items"][0]["qty"].clone(), json!(3), json!(2),
-            Some((json!(5), json!(5)))),
-        ("same-row-id", |d| d["items"][2]["qty"].clone(), json!(1), json!(4),
-            Some((json!({"qty": 6}), json!(6)))),
+        (
+            "double-payment",
+            |d| json!(d["payments"].as_array().map(Vec::len)),
+            json!(2),
+            json!(1),
+            None,
+        ),
+        (
+            "captured-payment",
+            |d| json!(d["payments"].as_array().map(Vec::len)),
+            json!(1),
+            json!(2),
+            None,
+        ),
+        (
+            "answer-lost",
+            |d| d["items"][0]["qty"].clone(),
+            json!(3),
+            json!(2),
+            Some((json!(5), json!(5))),
+        ),
+        (
+            "same-row-id",
+            |d| d["items"][2]["qty"].clone(),
+            json!(1),
+            json!(4),
+            Some((json!({"qty": 6}), json!(6))),
+        ),
         ("total-changed", |d| d["docstatus"].clone(), json!(0), json!(1), None),
-        ("stock", |d| d["items"][1]["qty"].clone(), json!(5), json!(3),
-            Some((json!(4), json!(4)))),
+        ("stock", |d| d["items"][1]["qty"].clone(), json!(5), json!(3), Some((json!(4), json!(4)))),
     ];
     for (reason, see, mine, theirs, value) in cases {
         let mut answers = vec![(Take::Mine, mine), (Take::Theirs, theirs)];

@@ -39,7 +39,10 @@ fn after_the_last_try_it_is_queued_and_goes_on_in_the_background() {
         }
         assert!(tries <= 6, "more tries than the schedule has");
     }
-    assert!(matches!(desk.outcome(), Outcome::Queued { why: Queued::Busy, next_attempt_at: Some(_) }));
+    assert!(matches!(
+        desk.outcome(),
+        Outcome::Queued { why: Queued::Busy, next_attempt_at: Some(_) }
+    ));
     let mut longest = 0;
     for _ in 0..40 {
         longest = longest.max(desk.wait());

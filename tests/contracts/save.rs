@@ -32,8 +32,10 @@ fn an_answer_without_the_document_is_followed_by_a_load() {
     assert_eq!(desk.status(), "saving");
     desk.deliver();
     assert!(desk.is_committed());
-    assert_eq!(desk.till.draft(D).expect("it").stamp().map(|s| s.0.clone()),
-        desk.stored()["modified"].as_str().map(str::to_owned));
+    assert_eq!(
+        desk.till.draft(D).expect("it").stamp().map(|s| s.0.clone()),
+        desk.stored()["modified"].as_str().map(str::to_owned)
+    );
 }
 
 #[test]

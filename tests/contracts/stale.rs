@@ -25,8 +25,10 @@ fn a_stale_save_is_loaded_merged_and_sent_again_at_once() {
         panic!()
     };
     assert_eq!((*attempts, *echoed), (2, false));
-    assert_eq!((incoming.as_slice(), reapplied.as_slice()),
-        (&["items[r1].qty".to_owned()][..], &["items[r1].qty".to_owned()][..]));
+    assert_eq!(
+        (incoming.as_slice(), reapplied.as_slice()),
+        (&["items[r1].qty".to_owned()][..], &["items[r1].qty".to_owned()][..])
+    );
 }
 
 #[test]

@@ -114,7 +114,8 @@ impl Server {
 
     /// Looks a document up by a field.
     pub fn find(&self, field: &str, value: &str) -> FindOutcome {
-        let found = self.docs.iter().find(|(_, document)| document.get(field) == Some(&json!(value)));
+        let found =
+            self.docs.iter().find(|(_, document)| document.get(field) == Some(&json!(value)));
         match found {
             Some((key, _)) if self.clock % 2 == 0 => FindOutcome::Key(key.clone()),
             Some((key, _)) => FindOutcome::Load(self.load(key)),
@@ -181,7 +182,11 @@ impl Server {
         let answer = self.answers_with_document.then(|| without_nulls(&document));
         self.docs.insert(key.to_owned(), document);
         self.history.push(format!("{who} {key} {stamp}"));
-        SaveOutcome::Saved { key: Some(key.to_owned()), stamp: Some(Stamp(stamp)), document: answer }
+        SaveOutcome::Saved {
+            key: Some(key.to_owned()),
+            stamp: Some(Stamp(stamp)),
+            document: answer,
+        }
     }
 
     /// Names new rows, numbers all; with `before` a client's rows are checked.
@@ -198,7 +203,9 @@ impl Server {
                 .iter()
                 .map(|row| row["name"].clone())
                 .collect();
-            let Some(rows) = document.get_mut(table).and_then(Value::as_array_mut) else { continue };
+            let Some(rows) = document.get_mut(table).and_then(Value::as_array_mut) else {
+                continue;
+            };
             for (n, row) in rows.iter_mut().enumerate() {
                 let row = row.as_object_mut().expect("a row");
                 match row.get("name") {
@@ -211,7 +218,8 @@ impl Server {
                         row.insert("name".into(), json!(format!("row{}", self.row_names)));
                     }
                 }
-                let wrong = before.is_some() && row.get("idx").is_some_and(|idx| *idx != json!(n + 1));
+                let wrong =
+                    before.is_some() && row.get("idx").is_some_and(|idx| *idx != json!(n + 1));
                 assert!(!wrong, "position {:?} of row {n} of {table}", row.get("idx"));
                 row.insert("idx".into(), json!(n + 1));
             }

@@ -103,7 +103,7 @@ pub(super) fn find(
         .find(|list| json::kind(list) == Kind::Array);
     let Some(list) = list else { return FindOutcome::Load(load(rest, response)) };
     let mut found = None;
-    let _ = json::elements(list, 0, |span| {
+    let _ = json::elements(list, 0, &mut |span| {
         let element = span.of(list);
         let held = json::member(element, field).and_then(wire::scalar);
         if found.is_none() && held.is_none_or(|held| field.is_empty() || held == value) {

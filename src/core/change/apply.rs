@@ -283,7 +283,7 @@ fn restore(
     row: &[u8],
 ) {
     let identity = base.row_identity(before).to_owned();
-    let _ = json::members(row, 0, |cell| {
+    let _ = json::members(row, 0, &mut |cell| {
         let name = json::unescape(cell.key.of(row));
         let value = cell.value.of(row);
         if rules.fields.rule(&name).is_client_owned()

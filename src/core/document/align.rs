@@ -13,6 +13,7 @@ use std::ops::Range;
 use super::table::{is_derived, read_cells, Cells, Identity, Lookup, Row, Table, GONE};
 use super::{Document, DOCUMENT_BYTES_MAX, ROWS_MAX};
 use crate::core::json::{self, Kind, Member, Span};
+use crate::core::order::sort_by;
 use crate::core::profile::{Profile, TableRules};
 
 /// Where a newer copy's values differ from the known copy's.
@@ -106,9 +107,11 @@ impl<'a> Walk<'a> {
         for (at, field) in self.known.fields.iter().enumerate() {
             self.agree(field.value.start as usize)?;
             let start = self.there;
-            let table = self.profile.tables.iter().position(|rules| {
-                json::key_is(field.key.of(&self.known.text), &rules.name)
-            });
+            let table = self
+                .profile
+                .tables
+                .iter()
+                .position(|rules| json::key_is(field.key.of(&self.known.text), &rules.name));
             match table {
                 Some(number) if self.known.tables[number].array == field.value => {
                     self.table(number)?;
@@ -352,7 +355,8 @@ impl<'a> RowWalk<'a> {
         let first = self.own.len();
         let mut shift = 0;
         let mut next = 0;
-        for (at, cell) in store[old.first_cell as usize..old.cells_end as usize].iter().enumerate() {
+        for (at, cell) in store[old.first_cell as usize..old.cells_end as usize].iter().enumerate()
+        {
             let key = moved(cell.key, shift)?;
             let mut value = moved(cell.value, shift)?;
             if self.found.cells.get(found + next) == Some(&(at as u32)) {
@@ -368,9 +372,8 @@ impl<'a> RowWalk<'a> {
         if let Identity::Written(span) = &row.identity {
             // The identity did not change, but what stands before it may have.
             let cells = store[old.first_cell as usize..old.cells_end as usize].iter();
-            let names = |cell: &Member| {
-                cell.value.start <= span.start && span.end <= cell.value.end
-            };
+            let names =
+                |cell: &Member| cell.value.start <= span.start && span.end <= cell.value.end;
             let at = cells.clone().position(names)?;
             let before = cells.clone().nth(at)?.value;
             let now = self.own[first + at].value;
@@ -434,7 +437,7 @@ impl<'a> RowWalk<'a> {
     fn adds_twice(&self) -> bool {
         let mut names: Vec<&str> =
             self.found.added.iter().map(|row| self.rows[*row].identity(self.text)).collect();
-        names.sort_unstable();
+        sort_by(&mut names, |a, b| a < b);
         names.windows(2).any(|pair| pair[0] == pair[1])
     }
 

@@ -116,7 +116,9 @@ impl<'a> Cells<'a> {
     /// `JSON.parse`.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.members.iter().rposition(|member| json::key_is(self.shifted(member.key).of(self.text), name))
+        self.members
+            .iter()
+            .rposition(|member| json::key_is(self.shifted(member.key).of(self.text), name))
     }
 
     /// Where the value called `name` lies in the document's text.

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::core::amount;
-use crate::core::change::{edit_row, identity_of};
-use crate::core::profile::TableRules;
+use crate::core::change::{edit_row, identity_of, FieldChange, RowChange};
+use crate::core::document::Row;
+use crate::core::profile::{Profile, TableRules};
+use std::collections::{BTreeMap, VecDeque};
 
 impl Draft {
     /// Applies an edit and keeps it.
@@ -23,7 +25,10 @@ impl Draft {
         let profile = &turn.policy.profile;
         let now = Document::parse(self.text(turn.policy), profile).map_err(Misuse::Document)?;
         let wanted = Document::parse(text, profile).map_err(Misuse::Document)?;
-        let ops = difference(&now, &wanted, profile).changes.to_ops(profile);
+        let wanted = adopt(&now, wanted, profile).map_err(Misuse::Document)?;
+        let changes = difference(&now, &wanted, profile).changes;
+        check_names(&changes)?;
+        let ops = changes.to_ops(profile);
         let ops = ops.into_iter().map(|op| name_new_row(op, turn)).collect();
         self.apply(ops, turn)
     }
@@ -159,6 +164,60 @@ impl Draft {
     }
 }
 
+/// A name that a path cannot spell would be taken for another place.
+fn check_names(changes: &Changes) -> Result<(), Misuse> {
+    let cells = changes.tables.iter().flat_map(|table| &table.rows).flat_map(|(_, row)| match row {
+        RowChange::Edited(fields) => fields.as_slice(),
+        RowChange::Removed | RowChange::Inserted(_) => &[],
+    });
+    match changes.fields.iter().chain(cells).find(|(name, _)| name.contains(['[', ']'])) {
+        Some((name, _)) => Err(Misuse::Edit(EditError::UnknownPath(name.clone()))),
+        None => Ok(()),
+    }
+}
+
+/// A page that does not know the identities that its rows were given hands them over without:
+/// each is the next of mine that looks the same and that the page does not name.
+fn adopt(
+    now: &Document,
+    wanted: Document,
+    profile: &Profile,
+) -> Result<Document, DocumentError> {
+    let mut named = Changes::none(profile);
+    for (number, rules) in profile.tables.iter().enumerate() {
+        let own = &rules.row[0];
+        let look = |row: &[u8]| identity_of(&edit_row(row, own, b"null"), rules).0;
+        let is_named = |document: &Document, row: &Row| {
+            !amount::is_empty(document.cell(number, row, own))
+        };
+        let strange = |row: &&Row| {
+            !is_named(&wanted, row) && now.row(number, wanted.row_identity(row)).is_none()
+        };
+        let strangers: Vec<&Row> = wanted.table(number).rows.iter().filter(strange).collect();
+        if strangers.is_empty() {
+            continue;
+        }
+        let mut free: BTreeMap<String, VecDeque<&str>> = BTreeMap::new();
+        for row in now.table(number).rows.iter().filter(|row| is_named(now, row)) {
+            let identity = now.row_identity(row);
+            if wanted.row(number, identity).is_none() {
+                free.entry(look(now.row_text(row))).or_default().push_back(identity);
+            }
+        }
+        for row in strangers {
+            let alike = free.get_mut(&look(wanted.row_text(row)));
+            if let Some(identity) = alike.and_then(VecDeque::pop_front) {
+                let name = FieldChange::Typed(json::quoted(identity));
+                named.tables[number].edit(wanted.row_identity(row), own, name);
+            }
+        }
+    }
+    if named.is_empty() {
+        return Ok(wanted);
+    }
+    Document::parse(render(&wanted, &named, profile, Audience::Page), profile)
+}
+
 /// The path of a question about the document as a whole.
 pub(super) const DOCUMENT: &str = "@document";
 
@@ -197,7 +256,7 @@ pub(super) fn name_rows(text: Vec<u8>, turn: &mut Turn<'_>) -> Result<Vec<u8>, D
         for row in &document.table(number).rows {
             if identity_of(row.span.of(document.text()), rules).1 {
                 let name = json::quoted(&turn.random.name());
-                let change = crate::core::change::FieldChange::Typed(name);
+                let change = FieldChange::Typed(name);
                 changes.tables[number].edit(document.row_identity(row), &rules.row[0], change);
             }
         }

@@ -67,7 +67,8 @@ impl Draft {
     fn merge_with(&mut self, copy: &Document, policy: &Policy) -> Merge {
         let profile = &policy.profile;
         let sent = self.sent.take().filter(|sent| self.holds_edits_of(sent));
-        if let Some((before, foundation, later)) = sent.and_then(|sent| self.split(&sent, profile)) {
+        if let Some((before, foundation, later)) = sent.and_then(|sent| self.split(&sent, profile))
+        {
             return merge::merge_in_doubt(&self.base, &before, &foundation, &later, copy, profile);
         }
         merge::merge(&self.base, &self.changes, copy, profile, None)

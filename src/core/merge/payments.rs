@@ -72,7 +72,7 @@ fn added(changes: &TableChanges, under: &Document, number: usize, rules: &TableR
                 }
             }
             RowChange::Inserted(new) => {
-                let _ = json::members(&new.row, 0, |cell| {
+                let _ = json::members(&new.row, 0, &mut |cell| {
                     if rules.fields.rule(&json::unescape(cell.key.of(&new.row))) == Rule::Money {
                         add(amount_or_zero(Some(cell.value.of(&new.row))));
                     }

@@ -61,7 +61,7 @@ impl Ending {
         let state = states.into_iter().find(|state| state.code() == code)?;
         let list = json::member(text, "leftover")?;
         let mut leftover = Vec::new();
-        json::elements(list, 0, |row| leftover.push(row.of(list).to_vec())).ok()?;
+        json::elements(list, 0, &mut |row| leftover.push(row.of(list).to_vec())).ok()?;
         let already_done = json::member(text, "alreadyDone") == Some(b"true");
         Some(Ending { state, already_done, leftover })
     }
@@ -202,7 +202,7 @@ fn all_rows(document: &Document, profile: &Profile) -> Vec<Leftover> {
 fn row_of(table: &str, identity: &str, row: &[u8], rules: &TableRules) -> Leftover {
     let mut object = ObjectWriter::new();
     object.text("table", table).text("row", identity);
-    let _ = json::members(row, 0, |cell| {
+    let _ = json::members(row, 0, &mut |cell| {
         let name = json::unescape(cell.key.of(row));
         if rules.fields.rule(&name).is_client_owned() && is_free(&name) {
             object.raw(&name, cell.value.of(row));

@@ -50,7 +50,7 @@ impl<'a> Part<'a> {
     fn values(&self, name: &str) -> Read<Vec<&'a [u8]>> {
         let Some(list) = json::member(self.text, name) else { return Ok(Vec::new()) };
         let mut values = Vec::new();
-        match json::elements(list, 0, |span| values.push(span.of(list))) {
+        match json::elements(list, 0, &mut |span| values.push(span.of(list))) {
             Ok(_) => Ok(values),
             Err(_) => self.error(name, "a list"),
         }
@@ -69,7 +69,7 @@ impl<'a> Part<'a> {
 
     fn members(&self) -> Read<Vec<(String, &'a [u8])>> {
         let mut members = Vec::new();
-        let walked = json::members(self.text, 0, |member| {
+        let walked = json::members(self.text, 0, &mut |member| {
             let name = json::unescape(member.key.of(self.text)).into_owned();
             members.push((name, member.value.of(self.text)));
         });
@@ -343,6 +343,6 @@ fn add(rules: &mut FieldRules, names: &[String], rule: Rule) {
 
 /// Sorts for the binary search; of several rules for one name the first named stays.
 fn finish(rules: &mut FieldRules) {
-    rules.named.sort_by(|a, b| a.0.cmp(&b.0));
+    crate::core::order::sort_by(&mut rules.named, |a, b| a.0 < b.0);
     rules.named.dedup_by(|later, first| later.0 == first.0);
 }
