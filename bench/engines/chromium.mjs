@@ -5,7 +5,8 @@ import { createServer } from "node:http";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+const here = join(dirname(fileURLToPath(import.meta.url)), "..");
+const root = join(here, "..");
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const flags = [
   "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -33,13 +34,15 @@ export function executablePath() {
 async function bundle() {
   const { rolldown } = await import("rolldown");
   const made = await rolldown({
-    input: join(root, "bench/engines/page.mjs"),
+    input: join(here, "engines/page.mjs"),
     platform: "browser",
-    // Automerge's entry for browsers is made for bundlers that know WebAssembly; the other carries its module as text.
-    resolve: { conditionNames: ["import", "default"] },
     plugins: [{
-      name: "package-as-built",
-      resolveId: (source) => (source.endsWith("/pkg/restamp.js") ? { id: "/pkg/restamp.js", external: "absolute" } : null),
+      name: "modules-that-carry-webassembly",
+      resolveId(source) {
+        if (source.endsWith("/pkg/restamp.js")) return { id: "/pkg/restamp.js", external: "absolute" };
+        // Automerge's entry for browsers is made for bundlers that know WebAssembly; this one carries its module as text.
+        return source === "@automerge/automerge" ? join(here, "node_modules", source, "dist/mjs/entrypoints/fullfat_base64.js") : null;
+      },
     }],
     onLog: () => {},
   });

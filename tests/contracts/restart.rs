@@ -39,21 +39,18 @@ fn story(
             let key = desk.server.keys()[0].clone();
             desk.server.change(&key, |doc| raise(doc, "r2", 1));
         }),
-        Box::new(|desk| {
-            if !desk.calls.is_empty() {
-                desk.deliver()
-            }
-        }),
+        Box::new(deliver),
         Box::new(|desk| desk.scan("m1")),
-        Box::new(|desk| {
-            if !desk.calls.is_empty() {
-                desk.deliver()
-            }
-        }),
+        Box::new(deliver),
         Box::new(|desk| {
             desk.save();
         }),
-        Box::new(|desk| desk.settle()),
+        Box::new(deliver),
+        Box::new(deliver),
+        Box::new(deliver),
+        Box::new(deliver),
+        Box::new(deliver),
+        Box::new(deliver),
     ];
     for act in &acts {
         if !step(desk, act.as_ref()) {

@@ -58,6 +58,7 @@ impl Draft {
         self.tries = 0;
         self.rounds = 0;
         self.may_repeat = true;
+        self.compared = false;
         self.background = self.waiters.is_empty();
         self.advance(turn);
     }
@@ -66,6 +67,7 @@ impl Draft {
     pub(in crate::core) fn resume(&mut self, turn: &mut Turn<'_>) {
         self.phase = Phase::Idle;
         self.may_repeat = true;
+        self.compared = false;
         self.advance(turn);
     }
 
@@ -151,6 +153,7 @@ impl Draft {
     fn has_slot(&mut self, turn: &Turn<'_>) -> bool {
         if turn.slots == 0 {
             self.phase = Phase::InLine;
+            self.compared = false;
         }
         turn.slots > 0
     }
