@@ -76,7 +76,7 @@ const results = join(here, "results", isQuick ? "quick" : "");
 mkdirSync(results, { recursive: true });
 const job = {
   cases: cases(rows, isQuick), patience: isQuick ? quick : full,
-  drafts: isQuick ? { edits: 200, blocks: 5 } : { edits: 500, blocks: 15 },
+  drafts: isQuick ? { edits: 500, blocks: 5 } : { edits: 500, blocks: 15 },
 };
 
 const engines = {

@@ -13,5 +13,5 @@ for (const describe of cases) {
   done.push(result);
 }
 const contestants = await describeContestants();
-const draft = await measureDrafts(restamp, () => performance.now(), drafts);
+const draft = await measureDrafts(restamp, { clock, overhead }, drafts);
 process.stdout.write(JSON.stringify({ engine: `Node ${process.versions.node}`, clock: name, contestants, cases: done, draft }));

@@ -8,5 +8,5 @@ window.bench = {
   isIsolated: () => window.crossOriginIsolated,
   contestants: describeContestants,
   runCase: (describe, patience) => runCase(describe, { clock, overhead: 0, patience }),
-  drafts: (measure) => measureDrafts(restamp, clock, measure),
+  drafts: (measure) => measureDrafts(restamp, { clock, overhead: 0 }, measure),
 };

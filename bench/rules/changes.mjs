@@ -1,4 +1,5 @@
 // The edits of a till, grouped by the place that they change.
+import { sum } from "./decimal.mjs";
 
 /**
  * A change is `{ step }` (increments, added up) or `{ value }` (typed). Answers null where an edit is not of the kinds that the
@@ -28,7 +29,6 @@ function placeOf(path, changes) {
 
 function stepped(before, by) {
   if (before === undefined) return { step: by };
-  // Thousandths are what the invoices of this benchmark have.
-  const sum = (Math.round(Number(before.step ?? before.value) * 1000) + Math.round(Number(by) * 1000)) / 1000;
-  return before.step === undefined ? { value: sum } : { step: String(sum) };
+  const total = sum(before.step ?? before.value, by);
+  return before.step === undefined ? { value: Number(total) } : { step: total };
 }

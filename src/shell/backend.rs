@@ -172,7 +172,7 @@ fn made(
     adapter: Box<dyn Adapter>,
     authorization: Option<String>,
 ) -> Result<HttpBackend, JsValue> {
-    let texts = ["url", "token", "tokenField", "key", "envelope"];
+    let texts = ["url", "token", "tokenField", "key", "envelope", "api"];
     check_members(given, "options", &texts, "text", JsValue::is_string)?;
     check_members(given, "options", &["fetch", "csrf"], "a function", JsValue::is_function)?;
     let plain = |value: &JsValue| value.is_object() && !value.is_function();

@@ -43,8 +43,10 @@ fn saved(rest: &Rest, kind: SaveKind, response: &HttpResponse<'_>) -> SaveOutcom
     if response.body.is_empty() {
         return SaveOutcome::Saved { key, stamp: rest.stamp_of(&[], response), document: None };
     }
-    // A page or a cut-off text with a good status: a portal's, or an answer that broke off.
-    let Some(value) = wire::read(response) else { return SaveOutcome::InDoubt };
+    // A page or a cut-off text with a good status, a portal's or an answer that broke off, proves
+    // nothing, nor does a list or a bare value: some servers answer 200 and `[]` if nothing matched.
+    let value = wire::read(response).filter(|value| json::kind(value) == Kind::Object);
+    let Some(value) = value else { return SaveOutcome::InDoubt };
     let told = |name| json::member(value, name).is_some_and(|v| json::kind(v) != Kind::Null);
     if told("error") || told("errors") {
         return SaveOutcome::InDoubt;

@@ -108,9 +108,15 @@ impl Draft {
             return self.look(turn);
         }
         let profile = &turn.policy.profile;
-        let copy = document.and_then(|text| Document::parse(text, profile).ok());
+        let copy = document.map(|text| Document::parse(text, profile));
         match (copy, stamp) {
-            (Some(copy), Some(stamp)) => self.acknowledge(copy, stamp, false, turn),
+            (Some(Err(_)), _) => {
+                // Whatever answered so is no server that stored my document.
+                sent.fate = Fate::InDoubt;
+                sent.doubted = true;
+                self.look(turn);
+            }
+            (Some(Ok(copy)), Some(stamp)) => self.acknowledge(copy, stamp, false, turn),
             (_, stamp) => {
                 sent.fate = Fate::Stored(stamp);
                 self.load(turn);

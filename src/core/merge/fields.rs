@@ -259,11 +259,10 @@ impl<'a> Scope<'a> {
     /// Serial numbers: a set of lines, and the quantity is its size.
     pub(super) fn serials(&mut self, quantity: Option<&'a str>) {
         let is_set = |(name, _): &&(String, FieldChange)| self.rules.rule(name) == Rule::Set;
-        let set = self.mine.iter().chain(self.incoming).find(is_set);
-        let (Some((name, _)), Some(quantity)) = (set, quantity) else { return };
-        let mine = self.is_mine(name) || self.is_mine(quantity);
-        let theirs = self.is_theirs(name) || self.is_theirs(quantity);
-        if !mine || !theirs || self.done.contains(&quantity) {
+        let (Some((name, _)), Some(quantity)) = (self.mine.iter().find(is_set), quantity) else {
+            return;
+        };
+        if !self.is_theirs(name) || self.done.contains(&quantity) {
             return;
         }
         let Some(value) = self.mine(name) else { return };

@@ -168,9 +168,14 @@ fn lifecycle(part: &Part<'_>) -> Read<Option<Lifecycle>> {
     let Some(part) = part.object("lifecycle")? else { return Ok(None) };
     part.only(&["field", "submitted", "cancelled"])?;
     let owned = |values: Vec<&[u8]>| values.into_iter().map(<[u8]>::to_vec).collect();
+    // Without one, a submit would be an ordinary save, and nobody would notice.
+    let submitted = part.values("submitted")?;
+    if submitted.is_empty() {
+        return part.error("submitted", "a list of at least one value");
+    }
     Ok(Some(Lifecycle {
         field: part.required_text("field")?,
-        submitted: owned(part.values("submitted")?),
+        submitted: owned(submitted),
         cancelled: owned(part.values("cancelled")?),
     }))
 }
