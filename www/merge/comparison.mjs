@@ -37,8 +37,10 @@ function field(name, prefix, sides, rules, asked, ended) {
   const changed = { mine: !same(base, mine), theirs: !same(base, theirs) };
   let rule = rules.rule(name);
   if (question?.path.endsWith("@measure")) rule = "@measure";
-  const outcome = outcomeOf({ values, rule, changed, question, ended });
-  return { path: prefix + name, name, values, rule, changed, question, ...outcome };
+  const path = prefix + name;
+  const isAsked = question && (changed.mine || changed.theirs || question.path === path);
+  const outcome = isAsked ? { outcome: "asked", why: question.reason } : outcomeOf({ values, rule, changed, ended });
+  return { path, name, values, rule, changed, question, ...outcome };
 }
 
 function questionFor(name, prefix, rules, asked) {
@@ -50,10 +52,9 @@ function questionFor(name, prefix, rules, asked) {
 }
 
 /** What became of a field: `outcome` for its colour, `why` for the words, `detail` for a sum. */
-function outcomeOf({ values, rule, changed, question, ended }) {
+function outcomeOf({ values, rule, changed, ended }) {
   const [base, mine, theirs, merged] = values;
   const any = changed.mine || changed.theirs;
-  if (question && (any || question.path.endsWith(question.reason === "total-changed" ? "" : "qty"))) return { outcome: "asked", why: question.reason };
   if (!any && same(base, merged)) return { outcome: "none", why: "none" };
   if (rule === "system" || rule === "server") return { outcome: "server", why: "server" };
   if (ended) return { outcome: changed.theirs ? "theirs" : "left", why: changed.theirs ? "theirs" : "left" };
@@ -83,8 +84,8 @@ function oneRow(table, name, rows, rules, asked, ended) {
   const shownRow = merged ?? theirs ?? mine ?? base;
   const derived = rows.some((row) => row && rules.isDerived(row));
   const sides = rows.map((row) => row ?? new Map());
-  const lines = namesOf([sides[3], sides[2], sides[0], sides[1]]).map((field_) =>
-    field(field_, `${path}.`, sides, rules, asked, ended));
+  const names = namesOf([sides[3], sides[2], sides[0], sides[1]]);
+  const lines = names.map((cell) => field(cell, `${path}.`, sides, rules, asked, ended));
   const common = { path, name, title: rules.title(shownRow, name), question: asked.get(path), lines, rows };
   const own = (row) => row && new Map([...row].filter(([key, value]) => !rules.isServers(key) && !isNothing(value) && rules.rule(key) !== "identity"));
   const everywhere = mine && theirs && (base || merged);

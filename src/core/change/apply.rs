@@ -286,10 +286,9 @@ fn restore(
     let _ = json::members(row, 0, &mut |cell| {
         let name = json::unescape(cell.key.of(row));
         let value = cell.value.of(row);
-        if rules.fields.rule(&name).is_client_owned()
-            && !amount::same(base.cell(number, before, &name), Some(value))
-        {
-            table.edit(&identity, &name, FieldChange::Found(value.to_vec()));
+        let under = base.cell(number, before, &name);
+        if rules.fields.rule(&name).is_client_owned() && !amount::same(under, Some(value)) {
+            table.edit(&identity, &name, FieldChange::Found(in_kind_of(value, under)));
         }
     });
 }
