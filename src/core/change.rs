@@ -39,6 +39,16 @@ impl FieldChange {
         }
     }
 
+    /// A stated value in the kind of the one that it replaces.
+    #[must_use]
+    pub fn in_kind_of(self, under: Option<&[u8]>) -> FieldChange {
+        match self {
+            FieldChange::Typed(value) => FieldChange::Typed(in_kind_of(&value, under)),
+            FieldChange::Found(value) => FieldChange::Found(in_kind_of(&value, under)),
+            FieldChange::Step(step) => FieldChange::Step(step),
+        }
+    }
+
     /// The step from `under` to the changed value, if both are amounts.
     #[must_use]
     pub fn step_from(&self, under: Option<&[u8]>) -> Option<Decimal> {

@@ -3,6 +3,7 @@
 use super::amount::{is_set, same, same_or_zero};
 use super::change::{Changes, FieldChange, FieldChanges, RowChange};
 use super::document::{Alignment, Cells, Document, Row, TableAlignment};
+use super::json;
 use super::op::Place;
 use super::order::sort_by;
 use super::profile::{FieldRules, Profile, Rule, TableRules};
@@ -102,7 +103,7 @@ fn order(copy: &Document, number: usize, both: impl Fn(&str) -> bool) -> Vec<(St
 }
 
 /// Edits of one row.
-pub(super) fn row_fields(
+fn row_fields(
     (base, old): (&Document, &Row),
     (copy, row): (&Document, &Row),
     number: usize,
@@ -111,6 +112,23 @@ pub(super) fn row_fields(
     let server_rate = server_rate(copy, row, number, rules);
     let is_wanted = |name: &str| server_rate != Some(name);
     fields(&rules.fields, base.cells(number, old), copy.cells(number, row), is_wanted)
+}
+
+/// Edits that lead from a row to one that is only a text; its own name aside.
+pub(super) fn row_difference(
+    base: &Document,
+    before: &Row,
+    row: &[u8],
+    number: usize,
+    profile: &Profile,
+) -> FieldChanges {
+    let rules = &profile.tables[number];
+    let text = [b"{", json::quoted(&rules.name).as_slice(), b":[", row, b"]}"].concat();
+    let Ok(alone) = Document::parse(text, profile) else { return FieldChanges::new() };
+    let Some(row) = alone.table(number).rows.first() else { return FieldChanges::new() };
+    let mut edits = row_fields((base, before), (&alone, row), number, rules);
+    edits.retain(|(name, _)| rules.row.first() != Some(name));
+    edits
 }
 
 /// The name of the row's rate if it is the server's: it is unless a person typed it.

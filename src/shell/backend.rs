@@ -6,11 +6,11 @@ use std::rc::Rc;
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{future_to_promise, JsFuture};
-use web_sys::AbortSignal;
+use web_sys::{AbortController, AbortSignal};
 
 use super::convert::{check_members, function, get, options_text, parse, stringify, text, word};
 use super::error::{error, invalid};
-use super::fetch::{Answer, Fetch, Limit};
+use super::fetch::{Answer, Fetch, Limit, Link};
 use crate::adapters::{options, verdict, Adapter, Guarantees, Meaning, SaveKind};
 use crate::core::call::{Call, CreateCall, FindOutcome, LoadOutcome, SaveOutcome, UpdateCall};
 use crate::core::event::{CallId, Event};
@@ -226,7 +226,8 @@ fn option_error(name: &'static str) -> JsValue {
 /// The backend of a till.
 pub(super) enum Backend {
     Http(Rc<Http>),
-    Page(JsValue),
+    /// An object of the page's; what it was asked is given up when the till closes.
+    Page(JsValue, AbortController),
 }
 
 impl Backend {
@@ -239,13 +240,13 @@ impl Backend {
         if function(&value, "load").is_none() || function(&value, "save").is_none() {
             return Err(invalid("options.backend", "a Backend: an object with load() and save()"));
         }
-        Ok(Backend::Page(value))
+        Ok(Backend::Page(value, AbortController::new()?))
     }
 
     pub(super) fn guarantees(&self) -> Guarantees {
         match self {
             Backend::Http(http) => http.adapter.guarantees(),
-            Backend::Page(object) => {
+            Backend::Page(object, _) => {
                 let given = get(object, "guarantees");
                 let compare = match text(&given, "compareAndSet").as_deref() {
                     Some("racy") => CompareAndSet::Racy,
@@ -265,7 +266,15 @@ impl Backend {
     pub(super) fn can_find(&self) -> bool {
         match self {
             Backend::Http(_) => true,
-            Backend::Page(object) => function(object, "find").is_some(),
+            Backend::Page(object, _) => function(object, "find").is_some(),
+        }
+    }
+
+    /// The till is closed.
+    pub(super) fn close(&self) {
+        match self {
+            Backend::Http(_) => {}
+            Backend::Page(_, closing) => closing.abort(),
         }
     }
 
@@ -282,9 +291,9 @@ impl Backend {
             (Backend::Http(http), Call::Create(_) | Call::Update(_)) => {
                 Event::SaveAnswered { call: id, outcome: http.save(&call, None).await }
             }
-            (Backend::Page(object), _) => {
+            (Backend::Page(object, closing), _) => {
                 // A rejected promise is no verdict: then nothing is proven.
-                let verdict = ask(object, &call).await.unwrap_or_default();
+                let verdict = ask(object, closing, &call).await.unwrap_or_default();
                 match call {
                     _ if is_save => {
                         Event::SaveAnswered { call: id, outcome: verdict::save_outcome(&verdict) }
@@ -301,8 +310,13 @@ impl Backend {
     }
 }
 
-async fn ask(object: &JsValue, call: &Call) -> Result<Vec<u8>, JsValue> {
+async fn ask(
+    object: &JsValue,
+    closing: &AbortController,
+    call: &Call,
+) -> Result<Vec<u8>, JsValue> {
     let limit = Limit::new(PAGE_TIMEOUT_MS)?;
+    let _closing = Link::new(closing.signal(), limit.controller.clone());
     let signal = limit.controller.signal();
     let method = |name: &str| function(object, name).ok_or(JsValue::UNDEFINED);
     let promise = match call {

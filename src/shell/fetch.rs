@@ -162,14 +162,14 @@ impl Limit {
 }
 
 /// Passes the abort of one signal on; dropping it ends that.
-struct Link {
+pub(super) struct Link {
     outer: AbortSignal,
     abort: Closure<dyn FnMut()>,
 }
 
 impl Link {
     /// `None` if it is aborted already.
-    fn new(outer: AbortSignal, inner: AbortController) -> Option<Link> {
+    pub(super) fn new(outer: AbortSignal, inner: AbortController) -> Option<Link> {
         if outer.aborted() {
             return None;
         }

@@ -365,6 +365,7 @@ impl Runner {
         for (_, _, pledge) in self.opening.take() {
             pledge.fail(&reason);
         }
+        self.backend.close();
         self.journal.close();
     }
 

@@ -12,6 +12,7 @@ use restamp::core::retry::Schedule;
 use restamp::core::till::Till;
 use restamp::core::time::Millis;
 use serde_json::{json, Value};
+use std::sync::OnceLock;
 
 use crate::server::Server;
 
@@ -42,12 +43,15 @@ pub struct Desk {
 
 /// The sales invoice's profile, with a create token and, if wanted, the token of the last save.
 pub fn profile(with_token_field: bool) -> Profile {
+    static PROFILES: OnceLock<[Profile; 2]> = OnceLock::new();
+    let profiles = PROFILES.get_or_init(|| [read_profile(false), read_profile(true)]);
+    profiles[usize::from(with_token_field)].clone()
+}
+
+fn read_profile(with_token_field: bool) -> Profile {
     let text = include_str!("../data/sales-invoice.json");
-    let text = text.replacen(
-        '{',
-        r#"{"createTokenField":"custom_client_uuid","changedBy":"modified_by","#,
-        1,
-    );
+    let more = r#"{"createTokenField":"custom_client_uuid","changedBy":"modified_by","#;
+    let text = text.replacen('{', more, 1);
     let text = match with_token_field {
         true => text,
         false => text.replacen(r#""tokenField": "custom_mutation_id","#, "", 1),

@@ -71,13 +71,19 @@ proptest! {
     }
 
     /// Swapping the sides gives the same conflicts and the same content elsewhere. Where one side
-    /// did nothing the two laws above say more.
+    /// did nothing the two laws above say more. A price of the server has one side only: it comes
+    /// with the newest copy, so nobody reprices here.
     #[test]
     fn the_sides_are_equal(base in invoice(), mine in acts(), theirs in acts(), kind in 0..6_usize) {
-        let mine = after(&base, &mine, "m");
-        let theirs = respell(&after(&base, &theirs, "t"), kind);
+        let people = |acts: &[Act]| -> Vec<Act> {
+            acts.iter().filter(|act| !matches!(act, Act::Reprice(..))).cloned().collect()
+        };
+        let mine = after(&base, &people(&mine), "m");
+        let theirs = respell(&after(&base, &people(&theirs), "t"), kind);
         let (b, m, t) = (canon(&base), canon(&mine), canon(&theirs));
-        prop_assume!(b != m && b != t);
+        if b == m || b == t {
+            return Ok(());
+        }
         let one = merged(&base, &whole(&mine), &theirs);
         let other = merged(&base, &whole(&theirs), &mine);
         prop_assert_eq!(&one.conflicts, &other.conflicts);

@@ -43,7 +43,7 @@ const bodies = {
   "a table that is none": "{\"id\":\"A\",\"lines\":5}", "30 MB": `{"id":"A","x":"${"x".repeat(30 << 20)}"}`,
 };
 const answers = {
-  ...Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, () => new Response(body, { status: 200 })])),
+  ...Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, () => new Response(body, { status: 200, headers: { etag: "\"9\"" } })])),
   "30 MB that it announces": () => new Response(bodies["30 MB"], { status: 200, headers: { "content-length": String(bodies["30 MB"].length) } }),
   "undefined": () => null, "a string": () => "OK", "an object that is no response": () => ({}), "a status without a body": () => ({ status: 200 }),
   "a response that cannot be read": () => ({ status: 200, headers: new Headers(), arrayBuffer: () => Promise.reject(new Error("reset")) }),

@@ -50,6 +50,7 @@ function build(scenarios, views, timeline) {
     el("div", { class: "page-title" }, el("h1", { word: "title" }), el("p", { word: "lead" })),
     scenarios.bar,
     el("p", { class: "bill" }, el("span", { word: "bill" }), " ", el("bdi", { id: "bill" }, "…")),
+    el("a", { class: "to-page", href: "merge.html", word: "to_merge" }),
     button({ id: "language", word: "other_language" }));
   return [header, scenarios.result, el("main", { class: "tills" }, ...views.map((view) => view.root)), timeline.root];
 }

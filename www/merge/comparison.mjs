@@ -6,8 +6,9 @@ import { isNothing, same, sum } from "./values.mjs";
  * Sections for the table: the document's own fields, then each table. `documents` are base, mine,
  * theirs and merged as Maps (theirs null if the server has it no more); `conflicts` are merge()'s.
  */
-export function compare({ documents, profile, conflicts, ended }) {
+export function compare({ documents, profile, conflicts, isEnded }) {
   const { header, tables } = rulesOf(profile);
+  const ended = { is: isEnded, gone: documents[2] === null };
   const asked = new Map(conflicts.map((conflict) => [conflict.path, conflict]));
   const [base, mine, theirs, merged] = documents.map((document) => document ?? new Map());
   const order = [merged, theirs, base, mine];
@@ -34,12 +35,13 @@ function field(name, prefix, sides, rules, asked, ended) {
   const values = sides.map((side) => side.get(name));
   const question = questionFor(name, prefix, rules, asked);
   const [base, mine, theirs] = values;
-  const changed = { mine: !same(base, mine), theirs: !same(base, theirs) };
+  const changed = { mine: !same(base, mine), theirs: !ended.gone && !same(base, theirs) };
   let rule = rules.rule(name);
   if (question?.path.endsWith("@measure")) rule = "@measure";
   const path = prefix + name;
   const isAsked = question && (changed.mine || changed.theirs || question.path === path);
-  const outcome = isAsked ? { outcome: "asked", why: question.reason } : outcomeOf({ values, rule, changed, ended });
+  const isAlone = question?.path.includes("@") ? changed.mine !== changed.theirs : question?.path !== path;
+  const outcome = isAsked ? { outcome: "asked", why: isAlone ? "together" : question.reason } : outcomeOf({ values, rule, changed, ended });
   return { path, name, values, rule, changed, question, ...outcome };
 }
 
@@ -55,9 +57,9 @@ function questionFor(name, prefix, rules, asked) {
 function outcomeOf({ values, rule, changed, ended }) {
   const [base, mine, theirs, merged] = values;
   const any = changed.mine || changed.theirs;
-  if (!any && same(base, merged)) return { outcome: "none", why: "none" };
+  if (!any && (ended.gone || same(base, merged))) return { outcome: "none", why: "none" };
   if (rule === "system" || rule === "server") return { outcome: "server", why: "server" };
-  if (ended) return { outcome: changed.theirs ? "theirs" : "left", why: changed.theirs ? "theirs" : "left" };
+  if (ended.is) return { outcome: changed.theirs ? "theirs" : "left", why: changed.theirs ? "theirs" : "left" };
   if (!any) return { outcome: "both", why: "computed" };
   if (changed.mine && changed.theirs) return bothChanged(rule, [base, mine, theirs, merged]);
   const side = changed.mine ? "mine" : "theirs";
@@ -88,14 +90,14 @@ function oneRow(table, name, rows, rules, asked, ended) {
   const lines = names.map((cell) => field(cell, `${path}.`, sides, rules, asked, ended));
   const common = { path, name, title: rules.title(shownRow, name), question: asked.get(path), lines, rows };
   const own = (row) => row && new Map([...row].filter(([key, value]) => !rules.isServers(key) && !isNothing(value) && rules.rule(key) !== "identity"));
-  const everywhere = mine && theirs && (base || merged);
-  if (everywhere && merged && !common.question && !derived) {
+  const twins = !base && lines.every((line) => rules.isServers(line.name) || same(line.values[1], line.values[2]));
+  if (mine && theirs && merged && !twins && !common.question && !derived) {
     const changed = lines.some((line) => line.outcome !== "none");
     return { ...common, isWhole: false, outcome: changed ? "changed" : "none" };
   }
   const changed = {
     mine: Boolean(base) !== Boolean(mine) || Boolean(mine) && lines.some((line) => line.changed.mine),
-    theirs: Boolean(base) !== Boolean(theirs) || Boolean(theirs) && lines.some((line) => line.changed.theirs && !rules.isServers(line.name)),
+    theirs: !ended.gone && Boolean(base) !== Boolean(theirs) || Boolean(theirs) && lines.some((line) => line.changed.theirs && !rules.isServers(line.name)),
   };
   return { ...common, isWhole: true, changed, values: rows.map(own), rule: derived ? "derived" : "rows", ...rowOutcome(rows, common.question, derived, ended) };
 }
@@ -103,7 +105,7 @@ function oneRow(table, name, rows, rules, asked, ended) {
 function rowOutcome([base, mine, theirs, merged], question, derived, ended) {
   if (question) return { outcome: "asked", why: question.reason };
   if (derived) return { outcome: "server", why: merged ? "derived" : "rebuilt" };
-  if (ended) return { outcome: theirs ? "theirs" : "left", why: theirs ? "theirs" : "left" };
+  if (ended.is) return { outcome: theirs ? "theirs" : "left", why: theirs ? "theirs" : "left" };
   if (!base && mine && theirs) return { outcome: "both", why: "once" };
   if (!base) return mine ? { outcome: "mine", why: "added_mine" } : { outcome: "theirs", why: "added_theirs" };
   if (!mine && !theirs) return { outcome: "both", why: "removed_both" };

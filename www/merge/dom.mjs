@@ -17,3 +17,9 @@ export function el(tag, { word, label, on = {}, ...attributes } = {}, ...childre
 export function button(attributes, ...children) {
   return el("button", { type: "button", ...attributes }, ...children);
 }
+
+/** A field's name or a path; a long one may break behind an underscore. */
+export function identifier(name, className) {
+  const parts = name.split(/(?<=[_\]])/).flatMap((part, index) => (index === 0 ? [part] : [el("wbr"), part]));
+  return el("bdi", { class: className }, ...parts);
+}

@@ -1,6 +1,6 @@
 // The verdict, and what merge() says beside the document: questions, what came in, what was
 // reapplied, what is worth telling, what is left.
-import { button, el } from "./dom.mjs";
+import { button, el, identifier } from "./dom.mjs";
 import { asValue } from "./run.mjs";
 import { shown } from "./values.mjs";
 import { knows, say } from "./words.mjs";
@@ -41,12 +41,12 @@ function block(name, entries, draw, empty) {
   if (entries.length === 0 && !empty) return [];
   const drawn = entries.slice(0, SHOWN_MAX).map(draw);
   if (entries.length > SHOWN_MAX) drawn.push(el("li", { class: "quiet" }, say("more", { n: entries.length - SHOWN_MAX })));
-  const content = drawn.length > 0 ? el("ul", {}, ...drawn) : el("p", { class: "quiet", word: empty });
+  const content = drawn.length > 0 ? el("ul", { class: name === "incoming" || name === "reapplied" ? "places" : undefined }, ...drawn) : el("p", { class: "quiet", word: empty });
   return [el("section", { class: `finding ${name}` }, el("h3", { word: name }), content)];
 }
 
 function pathButton(path, show) {
-  return button({ class: "path", on: { click: () => show(path) } }, el("bdi", {}, path));
+  return button({ class: "path", on: { click: () => show(path) } }, identifier(path));
 }
 
 function question(conflict, show) {
@@ -62,7 +62,7 @@ function question(conflict, show) {
 function members(value) {
   if (value === null) return [el("span", { class: "absent" }, "–")];
   if (!(value instanceof Map)) return [el("bdi", {}, shown(value))];
-  return [...value].map(([name, member]) => el("span", { class: "pair" }, el("bdi", { class: "pair-name" }, name), " ", el("bdi", {}, shown(member))));
+  return [...value].map(([name, member]) => el("span", { class: "pair" }, identifier(name, "pair-name"), " ", el("bdi", {}, shown(member))));
 }
 
 function leftover(row) {

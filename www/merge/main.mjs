@@ -114,9 +114,9 @@ class Page {
 
   found(found, profile) {
     const { result, conflicts, documents } = found;
-    const sections = compare({ documents, profile, conflicts, ended: result.kind === "terminal" });
+    const sections = compare({ documents, profile, conflicts, isEnded: result.kind === "terminal" });
     const table = tableView(sections);
-    const json = el("pre", { class: "raw", tabindex: "0" }, JSON.stringify({ ...result, conflicts }, null, 2));
+    const json = el("pre", { class: "raw", tabindex: "0" }, JSON.stringify(this.example?.answer ? { ...result, conflicts_after_the_refusal: conflicts } : result, null, 2));
     const view = tabs([["table", table], ["json", json]], this.tab, (name) => { this.tab = name; });
     const show = (path) => { view.select("table"); showPath(table, path); };
     return [verdictView(found), el("div", { class: "result-body" }, findingsView(found, show), view.root)];

@@ -1,5 +1,5 @@
 // The four documents side by side, one line for each field that somebody changed.
-import { button, el } from "./dom.mjs";
+import { button, el, identifier } from "./dom.mjs";
 import { isNothing, shown } from "./values.mjs";
 import { knows, say } from "./words.mjs";
 
@@ -29,10 +29,15 @@ function section({ name, lines, rows, asked }) {
 }
 
 function documentLines(lines) {
-  const changed = lines.filter((line) => line.outcome !== "none");
+  const changed = lines.filter((line) => line.outcome !== "none").sort(serversLast);
   const rest = lines.filter((line) => line.outcome === "none");
   const quiet = rest.length === 0 ? [] : [el("tr", { class: "quiet-line" }, el("td", { colspan: "6" }, say("not_changed"), ": ", ...pairs(rest)))];
   return [...changed.map((line) => fieldLine(line)), ...quiet];
+}
+
+/** What people did comes first. */
+function serversLast(a, b) {
+  return Number(a.outcome === "server") - Number(b.outcome === "server");
 }
 
 function tableRows(rows) {
@@ -59,7 +64,7 @@ function note(...parts) {
 
 function rowLines(row) {
   if (row.isWhole) return [wholeRow(row)];
-  const changed = row.lines.filter((line) => line.outcome !== "none");
+  const changed = row.lines.filter((line) => line.outcome !== "none").sort(serversLast);
   const rest = row.lines.filter((line) => line.outcome === "none" && line.rule !== "identity" && line.values[3] !== row.title);
   const quiet = changed.length === 0 ? [say("not_changed"), rest.length > 0 ? ": " : ""] : [];
   const head = el("tr", { class: "row-head", "data-path": row.path, "data-outcome": row.outcome, tabindex: "-1" },
@@ -73,25 +78,32 @@ function rowName({ name, title }) {
 
 /** Name and value of each, in a few words. */
 function pairs(lines) {
-  const present = lines.filter((line) => !isNothing(line.values[3] ?? line.values[2]));
-  const parts = present.slice(0, FIELDS_MAX).map((line) => pair(line.name, line.values[3] ?? line.values[2]));
+  const value = ({ values: [base, , theirs, merged] }) => merged ?? theirs ?? base;
+  const present = lines.filter((line) => !isNothing(value(line)));
+  const parts = present.slice(0, FIELDS_MAX).map((line) => pair(line.name, value(line)));
   return present.length > FIELDS_MAX ? [...parts, el("span", { class: "pair" }, say("more", { n: present.length - FIELDS_MAX }))] : parts;
 }
 
 function pair(name, value) {
-  return el("span", { class: "pair" }, el("bdi", { class: "pair-name" }, name), " ", el("bdi", {}, shown(value)));
+  return el("span", { class: "pair" }, identifier(name, "pair-name"), " ", el("bdi", {}, shown(value)));
 }
 
 function fieldLine(line) {
   const cells = line.values.map((value, side) => cell(line, SIDES[side], value === undefined ? absent() : text(value)));
-  return tableLine(line, [el("bdi", {}, line.name)], cells);
+  return tableLine(line, [identifier(line.name)], cells);
 }
 
 function wholeRow(row) {
-  const cells = row.values.map((value, side) => cell(row, SIDES[side], value ? [...value].map(([name, member]) => pair(name, member)) : absent()));
+  const cells = row.values.map((value, side) => cell(row, SIDES[side], value ? rowPairs(value, row.title) : absent()));
   const line = tableLine(row, rowName(row), cells);
   line.classList.add("whole");
   return line;
+}
+
+/** A row in one cell; what its name says already is left out. */
+function rowPairs(row, title) {
+  const told = [...row].filter(([, value]) => value !== title);
+  return told.length > 0 ? told.map(([name, value]) => pair(name, value)) : [el("bdi", {}, title)];
 }
 
 function tableLine(line, name, cells) {

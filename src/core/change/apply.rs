@@ -1,6 +1,7 @@
 //! Edits become changes.
 
 use super::*;
+use crate::core::diff::row_difference;
 
 /// An edit that cannot be made; the document is as before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,8 +163,16 @@ impl Changes {
         match base.row(number, &identity) {
             // Taken out and put back: what remains is the difference.
             Some(before) => {
+                let edits = row_difference(base, before, row, number, profile);
+                for (name, _) in &edits {
+                    check_writable(&cell_path(table, &identity, name), rules.fields.rule(name))?;
+                }
                 take(&mut self.tables[number].rows, &identity);
-                restore(&mut self.tables[number], rules, number, base, before, row);
+                for (name, change) in edits {
+                    let under = base.cell(number, before, &name);
+                    let change = change.in_kind_of(under);
+                    self.tables[number].edit(&identity, &name, change);
+                }
             }
             None => self.tables[number].insert(&identity, row.to_vec(), place.clone(), nameless),
         }
@@ -272,25 +281,6 @@ fn record(fields: &mut FieldChanges, name: &str, change: FieldChange, under: Opt
     } else {
         put(fields, name, change);
     }
-}
-
-fn restore(
-    table: &mut TableChanges,
-    rules: &TableRules,
-    number: usize,
-    base: &Document,
-    before: &Row,
-    row: &[u8],
-) {
-    let identity = base.row_identity(before).to_owned();
-    let _ = json::members(row, 0, &mut |cell| {
-        let name = json::unescape(cell.key.of(row));
-        let value = cell.value.of(row);
-        let under = base.cell(number, before, &name);
-        if rules.fields.rule(&name).is_client_owned() && !amount::same(under, Some(value)) {
-            table.edit(&identity, &name, FieldChange::Found(in_kind_of(value, under)));
-        }
-    });
 }
 
 fn known_table(table: &str, profile: &Profile) -> Result<usize, EditError> {

@@ -118,8 +118,9 @@ impl<'a> Scope<'a> {
 
     fn keep(&mut self, name: &str, change: &FieldChange) {
         let under = self.theirs.get(name);
+        let change = change.clone().in_kind_of(under);
         if change.over(under).is_some_and(|value| under != Some(&value)) {
-            put(&mut self.pending, name, change.clone());
+            put(&mut self.pending, name, change);
         }
     }
 

@@ -32,10 +32,14 @@ impl<'a> Walk<'a> {
         self.ask(conflict);
     }
 
-    /// What the newest copy says was paid.
+    /// What the newest copy says was paid, in the rows that I leave.
     fn total(&self, number: usize, rules: &TableRules) -> Option<Decimal> {
         let mut total = Decimal::ZERO;
+        let pending = &self.merge.pending.tables[number];
         for row in &self.theirs.table(number).rows {
+            if pending.row(self.theirs.row_identity(row)) == Some(&RowChange::Removed) {
+                continue;
+            }
             let cells = self.theirs.cells(number, row);
             for at in 0..cells.len() {
                 if rules.fields.rule(&cells.name(at)) == Rule::Money {

@@ -4,7 +4,7 @@ use super::fields::Scope;
 use super::*;
 use crate::core::amount::{is_empty, same};
 use crate::core::change::{amount_or_zero, put, FieldChanges, InsertedRow};
-use crate::core::diff::row_fields;
+use crate::core::diff::row_difference;
 use crate::core::conflict::Reason;
 use crate::core::json;
 use crate::core::op::{Op, Place};
@@ -310,25 +310,19 @@ impl<'a> Walk<'a> {
         identity: &str,
         new: &'a InsertedRow,
     ) {
-        let text = [b"{", json::quoted(&rules.name).as_slice(), b":[", &new.row, b"]}"].concat();
-        let Ok(alone) = Document::parse(text, self.profile) else { return };
         let Some(row) = self.theirs.row(number, identity) else { return };
-        let (Some(mine), theirs) = (alone.table(number).rows.first(), (self.theirs, row)) else {
-            return;
-        };
         let weak = self.is_weak_identity(rules, &new.row);
-        let mut differing = row_fields(theirs, (&alone, mine), number, rules);
-        // Of one terminal number but two rows, the newest copy's name stays.
-        differing.retain(|(name, _)| rules.row.first() != Some(name));
+        let mut differing = row_difference(self.theirs, row, &new.row, number, self.profile);
         let is_money = |name: &str| weak && rules.fields.rule(name) == Rule::Money;
         differing.retain(|(name, _)| !is_money(name));
-        let cells = alone.cells(number, mine);
-        for at in (0..cells.len()).filter(|at| is_money(&cells.name(*at))) {
-            if let Some(paid) = cells.value(at).and_then(|value| amount_or_zero(Some(value))) {
+        let _ = json::members(&new.row, 0, &mut |cell| {
+            let name = json::unescape(cell.key.of(&new.row));
+            let paid = amount_or_zero(Some(cell.value.of(&new.row)));
+            if let (true, Some(paid)) = (is_money(&name), paid) {
                 let step = FieldChange::Step(paid);
-                self.merge.pending.tables[number].edit(identity, &cells.name(at), step);
+                self.merge.pending.tables[number].edit(identity, &name, step);
             }
-        }
+        });
         if differing.is_empty() {
             return;
         }
