@@ -75,7 +75,9 @@ impl Till {
         self.runner.check_open()?;
         let known = self.runner.till.borrow().find(&key);
         if let Some(draft) = known {
-            return Ok(Promise::resolve(&Draft::handle(&self.runner, draft)));
+            let promise = self.runner.wait_for_draft(draft, key);
+            self.dispatch_or_forget(draft, Event::Refresh { draft })?;
+            return Ok(promise);
         }
         if let Some(draft) = self.runner.opening(&key) {
             return Ok(self.runner.wait_for_draft(draft, key));
