@@ -31,7 +31,10 @@ impl Difference {
 pub fn difference(base: &Document, copy: &Document, profile: &Profile) -> Difference {
     let mut found = Difference { changes: Changes::none(profile), repriced: Vec::new() };
     found.changes.fields =
-        fields(&profile.fields, base.fields(), copy.fields(), |name| profile.table(name).is_none());
+        {
+            let is_wanted = |name: &str| profile.table(name).is_none();
+            fields(&profile.fields, base.fields(), copy.fields(), &mut Places::default(), is_wanted)
+        };
     for (number, rules) in profile.tables.iter().enumerate() {
         table(base, copy, number, rules, &mut found);
     }
@@ -50,6 +53,7 @@ fn table(
     let mut matched = 0;
     let mut last = 0;
     let mut in_order = true;
+    let mut places = Places::default();
     for row in &after.rows {
         let identity = copy.row_identity(row);
         let changes = &mut found.changes.tables[number];
@@ -65,8 +69,9 @@ fn table(
         if old.span.of(base.text()) == row.span.of(copy.text()) {
             continue;
         }
-        let edited = row_fields((base, old), (copy, row), number, rules);
-        if is_repriced((base, old), (copy, row), number, rules) {
+        places.differ = false;
+        let edited = placed_row_fields((base, old), (copy, row), number, rules, &mut places);
+        if places.differ && is_repriced((base, old), (copy, row), number, rules) {
             found.repriced.push((number, identity.to_owned()));
         }
         if !edited.is_empty() {
@@ -109,9 +114,8 @@ fn row_fields(
     number: usize,
     rules: &TableRules,
 ) -> FieldChanges {
-    let server_rate = server_rate(copy, row, number, rules);
-    let is_wanted = |name: &str| server_rate != Some(name);
-    fields(&rules.fields, base.cells(number, old), copy.cells(number, row), is_wanted)
+    let mut places = Places::default();
+    placed_row_fields((base, old), (copy, row), number, rules, &mut places)
 }
 
 /// Edits that lead from a row to one that is only a text; its own name aside.
@@ -131,15 +135,24 @@ pub(super) fn row_difference(
     edits
 }
 
-/// The name of the row's rate if it is the server's: it is unless a person typed it.
-fn server_rate<'r>(
-    copy: &Document,
-    row: &Row,
+fn placed_row_fields(
+    (base, old): (&Document, &Row),
+    (copy, row): (&Document, &Row),
     number: usize,
-    rules: &'r TableRules,
-) -> Option<&'r str> {
-    let price = rules.price.as_ref()?;
-    (!is_set(copy.cell(number, row, &price.manual))).then_some(price.rate.as_str())
+    rules: &TableRules,
+    places: &mut Places,
+) -> FieldChanges {
+    let (before, after) = (base.cells(number, old), copy.cells(number, row));
+    let is_wanted = |name: &str| is_persons_rate(name, after, rules);
+    fields(&rules.fields, before, after, places, is_wanted)
+}
+
+/// A rate is the server's unless a person typed it; any other field passes.
+fn is_persons_rate(name: &str, cells: Cells<'_>, rules: &TableRules) -> bool {
+    match &rules.price {
+        Some(price) if price.rate == name => is_set(cells.get(&price.manual)),
+        Some(_) | None => true,
+    }
 }
 
 /// Whether the server gave the row another price: nobody typed one.
@@ -157,31 +170,56 @@ fn is_repriced(
     })
 }
 
+/// Where the fields of one copy are in another: mostly at the same positions, and where not,
+/// mostly moved alike in every row. Learned from row to row.
+#[derive(Debug, Default)]
+struct Places {
+    known: Vec<usize>,
+    /// Whether any value differs, of whosever field.
+    differ: bool,
+}
+
+impl Places {
+    /// The position in `before` of the field at `at` in `after`.
+    fn of(&mut self, at: usize, before: Cells<'_>, after: Cells<'_>) -> Option<usize> {
+        while self.known.len() <= at {
+            self.known.push(self.known.len());
+        }
+        if before.key(self.known[at]) == after.key(at) {
+            return Some(self.known[at]);
+        }
+        let found = before.position(&after.name(at))?;
+        self.known[at] = found;
+        Some(found)
+    }
+}
+
 /// Edits among two lists of fields: in `after` otherwise, or in `before` only.
 fn fields(
     rules: &FieldRules,
     before: Cells<'_>,
     after: Cells<'_>,
+    places: &mut Places,
     is_wanted: impl Fn(&str) -> bool,
 ) -> FieldChanges {
     let mut found = FieldChanges::new();
+    let mut matched = 0;
     for at in 0..after.len() {
-        let (key, value) = (after.key(at), after.value(at).unwrap_or_default());
-        // Servers answer the fields in the same order each time: look there first.
-        let aligned = before.key(at) == key;
-        if aligned && before.value(at) == Some(value) {
-            continue;
+        let value = after.value(at).unwrap_or_default();
+        let old = places.of(at, before, after).and_then(|place| before.value(place));
+        matched += usize::from(old.is_some());
+        if old != Some(value) {
+            places.differ = true;
+            note(&mut found, rules, &after.name(at), old, value, &is_wanted);
         }
-        let name = after.name(at);
-        let old = if aligned { before.value(at) } else { before.get(&name) };
-        note(&mut found, rules, &name, old, value, &is_wanted);
     }
+    if matched == before.len() {
+        return found;
+    }
+    places.differ = true;
     for at in 0..before.len() {
-        if after.key(at) == before.key(at) {
-            continue;
-        }
         let name = before.name(at);
-        if after.position(&name).is_none() {
+        if after.key(at) != before.key(at) && after.position(&name).is_none() {
             note(&mut found, rules, &name, before.value(at), b"null", &is_wanted);
         }
     }
@@ -222,6 +260,7 @@ fn aligned_table(
     let changes = &mut found.changes.tables[number];
     // Most rows of a table have their fields at the same positions: a rule is looked up once.
     let mut known_rules: Vec<Option<(&[u8], Rule)>> = Vec::new();
+    let mut places = Places::default();
     for difference in &alignment.rows {
         let (old, row) = (&before.rows[difference.known], &after.rows[difference.number]);
         let (old_cells, cells) = (base.cells(number, old), copy.cells(number, row));
@@ -239,7 +278,7 @@ fn aligned_table(
                 };
                 rule.is_client_owned()
                     || rules.price.as_ref().is_some_and(|price| {
-                        price.reprice.iter().any(|name| crate::core::json::key_is(key, name))
+                        price.reprice.iter().any(|name| json::key_is(key, name))
                     })
             };
             // All that a server touches on every save is settled here.
@@ -251,8 +290,7 @@ fn aligned_table(
         if is_repriced((base, old), (copy, row), number, rules) {
             found.repriced.push((number, identity.to_owned()));
         }
-        let server_rate = server_rate(copy, row, number, rules);
-        let is_wanted = |name: &str| server_rate != Some(name);
+        let is_wanted = |name: &str| is_persons_rate(name, cells, rules);
         let edited = match listed {
             Some(listed) => {
                 let mut edited = FieldChanges::new();
@@ -263,7 +301,7 @@ fn aligned_table(
                 }
                 edited
             }
-            None => fields(&rules.fields, old_cells, cells, is_wanted),
+            None => fields(&rules.fields, old_cells, cells, &mut places, is_wanted),
         };
         if !edited.is_empty() {
             changes.rows.push((identity.to_owned(), RowChange::Edited(edited)));

@@ -116,6 +116,8 @@ pub struct Draft {
     started: Millis,
     previous_ms: Option<u64>,
     background: bool,
+    /// A load is under way only because the page asked for the newest copy.
+    refreshing: bool,
     report: Report,
     version: u32,
 }
@@ -165,6 +167,7 @@ impl Draft {
             started: Millis(0),
             previous_ms: None,
             background: false,
+            refreshing: false,
             report: Report::default(),
             version: 0,
         }
@@ -177,6 +180,18 @@ impl Draft {
         draft.started = turn.now;
         draft.load(turn);
         draft
+    }
+
+    /// The newest copy is wanted. What is unsaved stays as it is, and so does a copy for which
+    /// the server gives no newer one.
+    pub(super) fn refresh(&mut self, turn: &mut Turn<'_>) {
+        let at_rest = self.phase == Phase::Idle && !self.is_dirty() && self.conflicts.is_empty();
+        if at_rest && self.ending.is_none() && !self.submitted {
+            self.refreshing = true;
+            self.load(turn);
+        } else {
+            turn.out.push(Effect::Opened(self.number));
+        }
     }
 
     /// A new document; its token is made and journalled at once.

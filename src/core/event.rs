@@ -42,6 +42,12 @@ pub enum Event {
         /// The document's key.
         key: String,
     },
+    /// The page opens a document that is open already: the newest copy is wanted, unless there
+    /// is something unsaved.
+    Refresh {
+        /// The draft.
+        draft: DraftId,
+    },
     /// The page starts a new document.
     Create {
         /// The number of the new draft.

@@ -344,7 +344,9 @@ pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
 /// Whether a key as written (without quotes) spells `name`.
 #[must_use]
 pub fn key_is(key: &[u8], name: &str) -> bool {
-    key == name.as_bytes() || (key.contains(&b'\\') && unescape(key) == name)
+    // A key that spells a name with escapes is longer than the name.
+    key == name.as_bytes()
+        || (key.len() > name.len() && key.contains(&b'\\') && unescape(key) == name)
 }
 
 /// The string that a JSON string value means; `None` for other kinds.

@@ -61,6 +61,8 @@ pub struct Merge {
     pub notices: Vec<Notice>,
     /// Whether prices and offers must be computed again.
     pub needs_reprice: bool,
+    /// Rows that were taken out to be rebuilt: (table number, row identity).
+    derived: Vec<(usize, String)>,
 }
 
 impl Merge {
@@ -68,6 +70,18 @@ impl Merge {
     #[must_use]
     pub fn text(&self, theirs: &Document, profile: &Profile, audience: Audience) -> Vec<u8> {
         render(theirs, &self.pending, profile, audience)
+    }
+
+    /// Fills in `incoming` and `reapplied`.
+    pub fn name_places(&mut self, incoming: &Difference, profile: &Profile) {
+        self.incoming = incoming.changes.paths(profile);
+        self.reapplied = self.pending.paths(profile);
+        let derived = |path: &String| {
+            self.derived.iter().any(|(table, row)| {
+                *path == super::path::row_path(&profile.tables[*table].name, row)
+            })
+        };
+        self.reapplied.retain(|path| !derived(path));
     }
 }
 
@@ -83,10 +97,14 @@ pub fn merge(
     profile: &Profile,
     doubt: Option<Doubt<'_>>,
 ) -> Merge {
-    merge_incoming(base, mine, theirs, &difference(base, theirs, profile), profile, doubt)
+    let incoming = difference(base, theirs, profile);
+    let mut merge = merge_incoming(base, mine, theirs, &incoming, profile, doubt);
+    merge.name_places(&incoming, profile);
+    merge
 }
 
-/// The same, where the difference between `base` and `theirs` is known already.
+/// The same, where the difference between `base` and `theirs` is known already, and without the
+/// names of places ([`Merge::name_places`]).
 #[must_use]
 pub fn merge_incoming(
     base: &Document,
@@ -103,14 +121,12 @@ pub fn merge_incoming(
         profile,
         incoming,
         sent: doubt.map(|doubt| doubt.sent),
-        by: profile.changed_by.as_ref().and_then(|field| {
-            let value = theirs.field(field).and_then(super::json::text)?;
-            (!value.is_empty()).then(|| value.into_owned())
-        }),
+        by: saved_by(theirs, profile),
         merge: Merge {
             pending: Changes::none(profile),
             conflicts: Vec::new(),
-            incoming: incoming.changes.paths(profile),
+            incoming: Vec::new(),
+            derived: Vec::new(),
             reapplied: Vec::new(),
             notices: Vec::new(),
             needs_reprice: false,
@@ -185,6 +201,12 @@ pub fn is_saved(sent: &Document, theirs: &Document, profile: &Profile) -> bool {
     same_content(sent, theirs, profile)
 }
 
+/// Who saved a copy last, where the server says.
+fn saved_by(copy: &Document, profile: &Profile) -> Option<String> {
+    let value = copy.field(profile.changed_by.as_ref()?).and_then(super::json::text)?;
+    (!value.is_empty()).then(|| value.into_owned())
+}
+
 struct Walk<'a> {
     base: &'a Document,
     mine: &'a Changes,
@@ -204,7 +226,6 @@ impl<'a> Walk<'a> {
 
     fn finish(mut self) -> Merge {
         self.merge.needs_reprice = touches_price(&self.merge.pending, self.theirs, self.profile);
-        self.merge.reapplied = self.merge.pending.paths(self.profile);
         if self.merge.needs_reprice {
             self.drop_derived_rows();
         }
@@ -222,6 +243,7 @@ impl<'a> Walk<'a> {
                     let identity = self.theirs.row_identity(row);
                     let rows = &mut self.merge.pending.tables[number].rows;
                     super::change::put(rows, identity, RowChange::Removed);
+                    self.merge.derived.push((number, identity.to_owned()));
                 }
             }
         }

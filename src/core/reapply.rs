@@ -230,7 +230,8 @@ impl Reapplied {
 
 impl Ending {
     fn deleted() -> Ending {
-        Ending { state: merge::State::Deleted, already_done: false, leftover: Vec::new() }
+        let state = merge::State::Deleted;
+        Ending { state, already_done: false, leftover: Vec::new(), by: None }
     }
 
     /// Adds `state`, `alreadyDone` and `leftover`.
@@ -238,6 +239,9 @@ impl Ending {
         object.text("state", self.state.code());
         object.raw("alreadyDone", if self.already_done { b"true" } else { b"false" });
         object.raw("leftover", &list(self.leftover.iter().cloned()));
+        if let Some(by) = &self.by {
+            object.text("by", by);
+        }
     }
 }
 

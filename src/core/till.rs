@@ -110,7 +110,7 @@ impl Till {
     /// The draft of the document with this key, if it is open here.
     #[must_use]
     pub fn find(&self, key: &str) -> Option<DraftId> {
-        let known = |draft: &&Draft| draft.opened && draft.key() == key;
+        let known = |draft: &&Draft| draft.opened && (draft.key() == key || draft.id == key);
         self.drafts.iter().find(known).map(|draft| draft.number)
     }
 
@@ -146,6 +146,7 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
             let opened = Draft::open(draft, key, turn);
             drafts.push(opened);
         }
+        Event::Refresh { draft } => of(drafts, draft)?.refresh(turn),
         Event::Create { draft, document } => {
             check_room(drafts)?;
             let created = Draft::create(draft, document, turn)?;

@@ -2,6 +2,7 @@
 import * as bindings from "./bindings.js";
 import { backend } from "./early.js";
 import { assertLoaded } from "./load.js";
+import { PreparedMerge } from "./prepared.js";
 
 export { RestampError } from "./error.js";
 export { profiles } from "./profiles.js";
@@ -19,7 +20,7 @@ export function mergeBytes(base, mine, theirs, profile) {
 
 export function prepareMerge(base, mine, profile) {
   assertLoaded();
-  return bindings.prepareMerge(base, mine, profile);
+  return new PreparedMerge(bindings.prepareMerge(base, mine, profile));
 }
 
 export function classify(adapter, call, response) {

@@ -148,7 +148,9 @@ export function mergeBytes(base: Uint8Array, mine: Uint8Array | { ops: Op[] }, t
  */
 export function prepareMerge(base: DocInput, mine: DocInput | { ops: Op[] }, profile: Profile): PreparedMerge;
 export interface PreparedMerge {
-  merge(theirs: Uint8Array): { kind: MergeResult["kind"]; bytes: Uint8Array; conflicts: Conflict[] };
+  merge(theirs: Uint8Array): { kind: MergeResult["kind"]; bytes: Uint8Array; conflicts: readonly Conflict[] };
+  /** `bytes` is a view of the module's memory, valid until the next call of anything in this package. */
+  mergeView(theirs: Uint8Array): { kind: MergeResult["kind"]; bytes: Uint8Array; conflicts: readonly Conflict[] };
   free(): void;
 }
 

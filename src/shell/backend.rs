@@ -310,13 +310,10 @@ impl Backend {
     }
 }
 
-async fn ask(
-    object: &JsValue,
-    closing: &AbortController,
-    call: &Call,
-) -> Result<Vec<u8>, JsValue> {
+async fn ask(object: &JsValue, closing: &AbortController, call: &Call) -> Result<Vec<u8>, JsValue> {
     let limit = Limit::new(PAGE_TIMEOUT_MS)?;
-    let _closing = Link::new(closing.signal(), limit.controller.clone());
+    let link = Link::new(closing.signal(), limit.controller.clone());
+    let _link = link.ok_or(JsValue::UNDEFINED)?;
     let signal = limit.controller.signal();
     let method = |name: &str| function(object, name).ok_or(JsValue::UNDEFINED);
     let promise = match call {

@@ -1,5 +1,7 @@
 //! Time, chance and waiting: the page's own, or what the options hand in.
 
+use std::cell::RefCell;
+
 use gloo_timers::callback::Timeout;
 use js_sys::{Date, Function, Math};
 use wasm_bindgen::prelude::*;
@@ -20,6 +22,8 @@ pub(super) struct Clock {
     now: Option<Function>,
     random: Option<Function>,
     sleep: Option<Function>,
+    /// Random bits that are not used yet.
+    pool: RefCell<Vec<u128>>,
 }
 
 /// A wait; dropping it cancels it.
@@ -42,6 +46,7 @@ impl Clock {
             now: function(&host, "now"),
             random: function(&host, "random"),
             sleep: function(&host, "sleep"),
+            pool: RefCell::default(),
             host,
         }
     }
@@ -60,9 +65,19 @@ impl Clock {
     /// 128 random bits: the browser's secure ones, unless the options hand in chance.
     pub(super) fn random(&self) -> u128 {
         let Some(random) = &self.random else {
-            let mut bytes = [0; 16];
+            if let Some(bits) = self.pool.borrow_mut().pop() {
+                return bits;
+            }
+            // A call into the browser costs more than the random bits: many at a time.
+            let mut bytes = [0; 16 * 64];
             if get_random_values(&mut bytes).is_ok() {
-                return u128::from_le_bytes(bytes);
+                let mut pool = self.pool.borrow_mut();
+                for chunk in bytes.chunks_exact(16) {
+                    let mut bits = [0; 16];
+                    bits.copy_from_slice(chunk);
+                    pool.push(u128::from_le_bytes(bits));
+                }
+                return pool.pop().unwrap_or(0);
             }
             return (0..4).fold(0, |bits, _| bits << 32 | u128::from(fraction(Math::random())));
         };

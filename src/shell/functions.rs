@@ -1,6 +1,6 @@
 //! The exported pure functions: `merge`, `mergeBytes`, `classify`, `delay`.
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Object, Uint8Array, WebAssembly};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -14,7 +14,7 @@ use crate::adapters::{self, CallKind, HttpResponse};
 use crate::core::conflict::Conflict;
 use crate::core::json::list;
 use crate::core::op::Op;
-use crate::core::reapply::{reapply, Circumstances, Mine, Reapplied};
+use crate::core::reapply::{reapply, Circumstances, Mine, Prepared, Reapplied};
 
 fn mine(value: &JsValue) -> Result<Mine, JsValue> {
     let ops = get(value, "ops");
@@ -84,24 +84,16 @@ pub fn merge_bytes(
     theirs: &JsValue,
     profile: &JsValue,
 ) -> Result<JsValue, JsValue> {
-    let result = run(base, mine, theirs, profile, &Circumstances::default())?;
-    Ok(bytes_result(&result))
+    let mut prepared = prepare_merge(base, mine, profile)?;
+    let kind = prepared.run(document_text(theirs, "theirs")?)?;
+    let object = Object::new();
+    set(&object, "kind", &KINDS[kind].into());
+    set(&object, "bytes", &prepared.bytes());
+    set(&object, "conflicts", &prepared.conflicts());
+    Ok(object.into())
 }
 
-fn bytes_result(result: &Reapplied) -> JsValue {
-    let (kind, bytes, conflicts) = match result {
-        Reapplied::Open { text, merge } => {
-            let kind = if merge.conflicts.is_empty() { "merged" } else { "conflict" };
-            (kind, text, merge.conflicts.as_slice())
-        }
-        Reapplied::Ended { text, .. } => ("terminal", text, &[][..]),
-    };
-    let object = Object::new();
-    set(&object, "kind", &kind.into());
-    set(&object, "bytes", &Uint8Array::from(bytes.as_slice()));
-    set(&object, "conflicts", &parse(&list(conflicts.iter().map(Conflict::to_json))));
-    object.into()
-}
+const KINDS: [&str; 3] = ["merged", "conflict", "terminal"];
 
 /// What an answer means.
 #[wasm_bindgen]
@@ -162,9 +154,16 @@ fn milliseconds(value: &JsValue, argument: &str) -> Result<Option<u64>, JsValue>
     Ok(Some(given as u64))
 }
 
-/// A base and my side, read once and kept in the module's memory for many newest copies.
+/// A base and my side, read once and kept in the module's memory for many newest copies; and the
+/// last result. The page's own class of this name is made of it (src/package/prepared.js): it
+/// asks for as little as it needs, since every object and text that crosses costs more than the
+/// merge of a small document.
 #[wasm_bindgen]
-pub struct PreparedMerge(crate::core::reapply::Prepared);
+pub struct PreparedMerge {
+    prepared: Prepared,
+    bytes: Vec<u8>,
+    conflicts: Vec<Conflict>,
+}
 
 /// Prepares a merge: what is held is not read again.
 #[wasm_bindgen(js_name = prepareMerge)]
@@ -175,15 +174,41 @@ pub fn prepare_merge(
 ) -> Result<PreparedMerge, JsValue> {
     let profile = options::profile(profile)?;
     let base = document_text(base, "base")?;
-    let prepared = crate::core::reapply::Prepared::new(&base, &mine(mine_value)?, profile);
-    prepared.map(PreparedMerge).map_err(|error| of_reapply(&error))
+    let prepared = Prepared::new(&base, &mine(mine_value)?, profile);
+    let prepared = prepared.map_err(|error| of_reapply(&error))?;
+    Ok(PreparedMerge { prepared, bytes: Vec::new(), conflicts: Vec::new() })
 }
 
 #[wasm_bindgen]
 impl PreparedMerge {
-    /// Lays mine over the newest copy, bytes to bytes.
-    pub fn merge(&self, theirs: Vec<u8>) -> Result<JsValue, JsValue> {
-        let result = self.0.merge(theirs).map_err(|error| of_reapply(&error))?;
-        Ok(bytes_result(&result))
+    /// Lays mine over the newest copy. The kind of the result: 0 merged, 1 conflict, 2 terminal.
+    pub fn run(&mut self, theirs: Vec<u8>) -> Result<usize, JsValue> {
+        let result = self.prepared.merge(theirs).map_err(|error| of_reapply(&error))?;
+        let (kind, bytes, conflicts) = match result {
+            Reapplied::Open { text, merge } => {
+                (usize::from(!merge.conflicts.is_empty()), text, merge.conflicts)
+            }
+            Reapplied::Ended { text, .. } => (2, text, Vec::new()),
+        };
+        (self.bytes, self.conflicts) = (bytes, conflicts);
+        Ok(kind)
+    }
+
+    /// A copy of the result's text.
+    pub fn bytes(&self) -> Uint8Array {
+        Uint8Array::from(self.bytes.as_slice())
+    }
+
+    /// The result's text where it lies in the module's memory: valid until the next call of
+    /// anything in this package.
+    pub fn view(&self) -> Uint8Array {
+        let memory: WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
+        let (start, length) = (self.bytes.as_ptr() as u32, self.bytes.len() as u32);
+        Uint8Array::new_with_byte_offset_and_length(&memory.buffer(), start, length)
+    }
+
+    /// The result's conflicts.
+    pub fn conflicts(&self) -> JsValue {
+        parse(&list(self.conflicts.iter().map(Conflict::to_json)))
     }
 }

@@ -19,5 +19,6 @@ mod indexed_db;
 mod options;
 mod outcome;
 mod runner;
+mod snapshot;
 mod store;
 pub mod till;

@@ -13,11 +13,13 @@ use wasm_bindgen_futures::spawn_local;
 use super::backend::Backend;
 use super::clock::{Clock, Timer};
 use super::convert::{freeze, function, get, parse, set};
+use super::snapshot::Snapshot;
 use super::store::Journal;
 use super::{error, outcome};
 use crate::core::conflict::Conflict;
 use crate::core::event::{DraftId, Effect, Event, Waiter};
 use crate::core::json::list;
+use crate::core::profile::Profile;
 use crate::core::till::Till;
 
 /// The two ends of a promise.
@@ -48,6 +50,7 @@ impl Pledge {
 /// What the page sees of a draft, kept until something in it changes.
 struct View {
     version: u32,
+    snapshot: Snapshot,
     doc: Option<JsValue>,
     conflicts: Option<JsValue>,
 }
@@ -56,6 +59,7 @@ struct View {
 pub(super) struct Runner {
     pub(super) till: RefCell<Till>,
     pub(super) closed: Cell<bool>,
+    profile: Profile,
     backend: Backend,
     pub(super) journal: Rc<Journal>,
     clock: Clock,
@@ -79,7 +83,9 @@ pub(super) enum Topic {
 impl Runner {
     pub(super) fn new(till: Till, backend: Backend, journal: Journal, clock: Clock) -> Rc<Runner> {
         let first = till.drafts().len() as u32;
+        let profile = till.policy().profile.clone();
         Rc::new(Runner {
+            profile,
             till: RefCell::new(till),
             closed: Cell::new(false),
             backend,
@@ -219,6 +225,11 @@ impl Runner {
     }
 
     fn changed(self: &Rc<Self>, draft: DraftId) {
+        self.emit(&Topic::Draft(draft), &JsValue::UNDEFINED);
+        let hears = |(_, topic, _): &(u32, Topic, Function)| matches!(topic, Topic::Till(_));
+        if !self.listeners.borrow().iter().any(hears) {
+            return;
+        }
         let (key, status, waiting) = {
             let till = self.till.borrow();
             let Some(draft) = till.draft(draft) else { return };
@@ -227,7 +238,6 @@ impl Runner {
         let event = Object::new();
         set(&event, "key", &key.into());
         set(&event, "status", &status.into());
-        self.emit(&Topic::Draft(draft), &JsValue::UNDEFINED);
         self.emit(&Topic::Till("draft".into()), &event);
         let event = Object::new();
         set(&event, "waiting", &JsValue::from_f64(waiting as f64));
@@ -375,12 +385,13 @@ impl Runner {
         let version = self.till.borrow().draft(number).map_or(0, |draft| draft.version());
         let mut views = self.views.borrow_mut();
         let at = views.iter().position(|(known, _)| *known == number).unwrap_or_else(|| {
-            views.push((number, View { version, doc: None, conflicts: None }));
+            let snapshot = Snapshot::default();
+            views.push((number, View { version, snapshot, doc: None, conflicts: None }));
             views.len() - 1
         });
         let view = &mut views[at].1;
         if view.version != version {
-            *view = View { version, doc: None, conflicts: None };
+            (view.version, view.doc, view.conflicts) = (version, None, None);
         }
         read(view)
     }
@@ -394,10 +405,12 @@ impl Runner {
             let till = self.till.borrow();
             till.draft(number).map(|draft| draft.text(till.policy())).unwrap_or_default()
         };
-        let doc = parse(&text);
-        freeze(&doc);
-        self.view(number, |view| view.doc = Some(doc.clone()));
-        doc
+        self.view(number, |view| {
+            // JSON.parse and Object.freeze are the engine's own: the page is not called.
+            let doc = view.snapshot.take(text, &self.profile);
+            view.doc = Some(doc.clone());
+            doc
+        })
     }
 
     /// Open conflicts, frozen; the same list until something in it changes.

@@ -9,7 +9,6 @@ use wasm_bindgen_futures::future_to_promise;
 use super::backend::Backend;
 use super::clock::Clock;
 use super::convert::{callback, document_text, get, promised, word};
-use super::draft::Draft;
 use super::error::{self, invalid};
 use super::options;
 use super::runner::{Runner, Topic};
@@ -75,7 +74,9 @@ impl Till {
         self.runner.check_open()?;
         let known = self.runner.till.borrow().find(&key);
         if let Some(draft) = known {
-            return Ok(Promise::resolve(&Draft::handle(&self.runner, draft)));
+            let promise = self.runner.wait_for_draft(draft, key);
+            self.dispatch_or_forget(draft, Event::Refresh { draft })?;
+            return Ok(promise);
         }
         if let Some(draft) = self.runner.opening(&key) {
             return Ok(self.runner.wait_for_draft(draft, key));

@@ -40,7 +40,10 @@ async fn a_request_carries_what_the_page_asked_for() {
     let edited = draft(&opened, "A").await;
     set(&edited, "customer", "Somchai");
     assert_eq!(text(&save(&edited).await, "kind"), "committed");
-    assert_eq!(json(&js("net.requests.map(({ method, url }) => `${method} ${url}`)")), r#"["GET https://shop.test/carts/A","PUT https://shop.test/carts/A"]"#);
+    assert_eq!(
+        json(&js("net.requests.map(({ method, url }) => `${method} ${url}`)")),
+        r#"["GET https://shop.test/carts/A","PUT https://shop.test/carts/A"]"#
+    );
     assert!(js("net.requests.every(({ headers, signal }) => headers['X-Shop'] === '7' && signal instanceof AbortSignal)").is_truthy());
     assert_eq!(json(&js("net.doc.customer")), "\"Somchai\"");
 }
@@ -53,7 +56,10 @@ async fn a_fetch_that_never_answers_is_aborted_after_the_timeout_and_its_save_is
     set(&edited, "customer", "Somchai");
     js("net.instead = net.never");
     let outcome = save(&edited).await;
-    assert_eq!((text(&outcome, "kind").as_str(), text(&outcome, "reason").as_str()), ("queued", "offline"));
+    assert_eq!(
+        (text(&outcome, "kind").as_str(), text(&outcome, "reason").as_str()),
+        ("queued", "offline")
+    );
     assert!(js("net.aborted >= 2").is_truthy(), "the save and the look after it");
     js("net.instead = null");
     assert_eq!(text(&save(&edited).await, "kind"), "committed");
@@ -85,7 +91,10 @@ async fn an_outer_signal_ends_a_request_and_the_page_s_own_handler_stays() {
 #[wasm_bindgen_test]
 async fn the_browser_s_own_fetch_is_the_default() {
     open_net();
-    let opened = net_till("{ fetch: undefined, url: undefined, headers: undefined, path: '/no-such-folder' }").await;
+    let opened = net_till(
+        "{ fetch: undefined, url: undefined, headers: undefined, path: '/no-such-folder' }",
+    )
+    .await;
     // The test runner's own server answers 404.
     assert_eq!(code(&opened.open(&"A".into())).await, "not-found");
     let nowhere = net_till("{ fetch: undefined, url: 'http://127.0.0.1:9', timeout: 2000 }").await;
@@ -96,7 +105,15 @@ async fn the_browser_s_own_fetch_is_the_default() {
 async fn answers_that_are_no_responses_are_no_answers() {
     open_net();
     let opened = net_till("{ timeout: 200 }").await;
-    for nonsense in ["undefined", "null", "'OK'", "{}", "{ status: 200 }", "{ status: 200, headers: new Headers() }", "{ status: 200, headers: {}, arrayBuffer: () => 5 }"] {
+    for nonsense in [
+        "undefined",
+        "null",
+        "'OK'",
+        "{}",
+        "{ status: 200 }",
+        "{ status: 200, headers: new Headers() }",
+        "{ status: 200, headers: {}, arrayBuffer: () => 5 }",
+    ] {
         js(&format!("net.instead = async () => ({nonsense})"));
         assert_eq!(code(&opened.open(&"A".into())).await, "unavailable", "{nonsense}");
     }
@@ -104,6 +121,9 @@ async fn answers_that_are_no_responses_are_no_answers() {
     assert_eq!(code(&opened.open(&"A".into())).await, "unavailable");
     js("net.instead = null");
     assert_eq!(draft(&opened, "A").await.status(), "clean");
-    assert!(js("net.receiver === undefined || net.receiver === globalThis").is_truthy(), "fetch keeps its receiver");
+    assert!(
+        js("net.receiver === undefined || net.receiver === globalThis").is_truthy(),
+        "fetch keeps its receiver"
+    );
     let _ = JsValue::UNDEFINED;
 }

@@ -11,7 +11,13 @@ fn merge_takes_objects_text_and_bytes() {
     for base in ["({ qty: 1 })", "'{\"qty\":1}'", "new TextEncoder().encode('{\"qty\":1}')"] {
         let mine = js("({ ops: [{ op: 'increment', path: 'qty', by: '0.1' }] })");
         let profile = js("({ fields: { qty: 'counter' } })");
-        let result = merge(&js(base), &mine, &js("({ qty: 0.2, note: 'theirs' })"), &profile, &JsValue::UNDEFINED);
+        let result = merge(
+            &js(base),
+            &mine,
+            &js("({ qty: 0.2, note: 'theirs' })"),
+            &profile,
+            &JsValue::UNDEFINED,
+        );
         let result = result.unwrap_or_else(|error| panic!("{}", text(&error, "message")));
         assert_eq!(text(&result, "kind"), "merged");
         assert_eq!(get(&get(&result, "doc"), "note"), "theirs");
@@ -20,8 +26,12 @@ fn merge_takes_objects_text_and_bytes() {
 
 #[wasm_bindgen_test]
 fn errors_are_restamp_errors_with_a_code() {
-    let error = merge(&js("5"), &js("({})"), &js("({})"), &JsValue::UNDEFINED, &JsValue::UNDEFINED).unwrap_err();
-    assert_eq!((text(&error, "name").as_str(), text(&error, "code").as_str()), ("RestampError", "invalid-argument"));
+    let error = merge(&js("5"), &js("({})"), &js("({})"), &JsValue::UNDEFINED, &JsValue::UNDEFINED)
+        .unwrap_err();
+    assert_eq!(
+        (text(&error, "name").as_str(), text(&error, "code").as_str()),
+        ("RestampError", "invalid-argument")
+    );
     assert!(text(&error, "message").starts_with("restamp: base must be"));
     assert!(error.is_instance_of::<js_sys::Error>());
 }

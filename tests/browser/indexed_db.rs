@@ -3,7 +3,9 @@
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::page::{draft, entries, get, js, js_wait, json, open_shop, save, set, shown, step, text};
+use crate::page::{
+    draft, entries, get, js, js_wait, json, open_shop, save, set, shown, step, text,
+};
 use crate::page::{till, wait};
 
 #[wasm_bindgen_test]
@@ -18,7 +20,10 @@ async fn unsaved_edits_are_back_after_the_till_was_closed_and_opened_again() {
     let second = till("closed", "{}").await;
     let found = draft(&second, "A").await;
     assert_eq!(found.status(), "dirty");
-    assert_eq!((shown(&found, "lines[r1].qty"), shown(&found, "customer")), ("3".into(), "\"สมชาย\"".into()));
+    assert_eq!(
+        (shown(&found, "lines[r1].qty"), shown(&found, "customer")),
+        ("3".into(), "\"สมชาย\"".into())
+    );
     assert_eq!(text(&save(&found).await, "kind"), "committed");
     assert_eq!(json(&js("shop.docs.A.doc.lines[0].qty")), "3");
     wait(&second.close()).await;
@@ -87,8 +92,14 @@ async fn users_of_one_device_never_mix() {
 
     let (anna, ben) = (till("anna", "{}").await, till("ben", "{}").await);
     let (hers, his) = (draft(&anna, "A").await, draft(&ben, "A").await);
-    assert_eq!((shown(&hers, "customer"), shown(&hers, "lines[r1].qty")), ("\"Anna's\"".into(), "1".into()));
-    assert_eq!((shown(&his, "customer"), shown(&his, "lines[r1].qty")), ("\"Walk-in\"".into(), "6".into()));
+    assert_eq!(
+        (shown(&hers, "customer"), shown(&hers, "lines[r1].qty")),
+        ("\"Anna's\"".into(), "1".into())
+    );
+    assert_eq!(
+        (shown(&his, "customer"), shown(&his, "lines[r1].qty")),
+        ("\"Walk-in\"".into(), "6".into())
+    );
     let stranger = till("an", "{}").await;
     assert_eq!(draft(&stranger, "A").await.status(), "clean");
 }

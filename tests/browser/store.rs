@@ -10,7 +10,9 @@ struct Without;
 
 impl Without {
     fn indexed_db(property: &str) -> Without {
-        js(&format!("Object.defineProperty(globalThis, 'indexedDB', {{ configurable: true, {property} }})"));
+        js(&format!(
+            "Object.defineProperty(globalThis, 'indexedDB', {{ configurable: true, {property} }})"
+        ));
         Without
     }
 }
@@ -56,7 +58,8 @@ async fn without_the_indexed_db_that_was_asked_for_durable_does_not_lie() {
 
 #[wasm_bindgen_test]
 async fn indexed_db_that_may_not_be_touched_is_as_none() {
-    works_in_memory("get() { throw new DOMException('denied', 'SecurityError'); }", "{}", true).await;
+    works_in_memory("get() { throw new DOMException('denied', 'SecurityError'); }", "{}", true)
+        .await;
 }
 
 #[wasm_bindgen_test]

@@ -34,7 +34,7 @@ test("the page's scenarios are the project's", () => {
 
 test("every scenario shows the verdict and the questions that it expects", async (t) => {
   const page = await open(t);
-  for (const { id, title, why, expect, theirs } of scenarios) {
+  for (const { id, title, why, expect, theirs, answer } of scenarios) {
     await page.selectOption("#example", id);
     await page.waitForFunction(([hash, text]) => location.hash === `#${hash}` && document.querySelector(".example-why").textContent.startsWith(text), [id, why]);
     await page.waitForFunction((kind) => document.querySelector(".verdict-chip")?.dataset.kind === kind, expect.kind).catch(async () => {
@@ -42,7 +42,8 @@ test("every scenario shows the verdict and the questions that it expects", async
     });
     const asked = await page.locator(".question").evaluateAll((nodes) => nodes.map((node) => [node.dataset.path, node.dataset.reason]));
     assert.deepEqual(asked, (expect.conflicts ?? []).map(({ path, reason }) => [path, reason]), id);
-    assert.equal(await page.locator(".chip.reprice").count(), Number(expect.needsReprice), id);
+    // Where the server refuses the save, `expect` is what the draft says after it, not merge().
+    if (!answer) assert.equal(await page.locator(".chip.reprice").count(), Number(expect.needsReprice), id);
     if (expect.kind === "terminal") {
       const state = await page.getAttribute(".verdict-chip", "data-state");
       assert.equal(state, expect.state, id);
@@ -125,8 +126,10 @@ test("a profile of one's own: its mistake is named by path, and mended it merges
   await page.waitForSelector(".verdict-chip[data-kind=refused]");
   assert.equal(await textOf(page, "#message-own"), "At tables.items.row: expected a list");
   await page.fill("#text-own", "{\"tables\": {\"items\": {\"row\": [\"posa_row_id\"]}}}");
-  await page.waitForSelector(".verdict-chip[data-kind=conflict]");
+  await page.waitForSelector(".verdict-chip[data-kind=merged]");
   assert.equal(await page.textContent("#message-own"), "");
+  // Without the word that it is a counter, two equal values are one.
+  assert.deepEqual(await cells(page, "items[r1].qty"), ["1", "2", "2", "2"]);
   assert.equal(await line(page, "items[r1].qty").locator(".chip").textContent(), "three-way");
 });
 
@@ -167,6 +170,7 @@ test("what the package refuses is said where it belongs", async (t) => {
   assert.match(await textOf(page, "#message-theirs"), /items is not a list of rows/);
   await paste(page, { theirs: "null" });
   assert.equal(await page.getAttribute(".verdict-chip", "data-state"), "deleted");
+  await paste(page, { theirs: "{\"items\": []}" });
   await page.fill("#expected_total", "twelve");
   await page.waitForSelector(".verdict-chip[data-kind=refused]");
   await page.fill("#expected_total", "");

@@ -182,6 +182,8 @@ impl<'a> Walk<'a> {
             own: Vec::new(),
             renumbered: None,
             found: TableAlignment::default(),
+            keys: Vec::new(),
+            spans: Vec::new(),
         };
         let end = rows.run(old.array.start as usize, start)?;
         if rows.adds_twice() {
@@ -212,6 +214,10 @@ struct RowWalk<'a> {
     /// From the known numbering to the new one, once they differ.
     renumbered: Option<Vec<u32>>,
     found: TableAlignment,
+    /// By position: the key last seen there, and whether it has a say in a row's identity.
+    keys: Vec<(&'a [u8], bool)>,
+    /// New values of the row being read, counted from its start.
+    spans: Vec<Span>,
 }
 
 impl<'a> RowWalk<'a> {
@@ -291,7 +297,7 @@ impl<'a> RowWalk<'a> {
         let cells = known.cells(self.old_text, old);
         let first_found = self.found.cells.len();
         let mut lengths_differ = false;
-        let mut spans: Vec<Span> = Vec::new();
+        self.spans.clear();
         let (mut here, mut there) = (old_start + parted - start, parted);
         let mut at = 0;
         loop {
@@ -301,7 +307,7 @@ impl<'a> RowWalk<'a> {
             }
             let inside = cells.value_span(at).filter(|span| span.start as usize <= here);
             let value = match inside {
-                Some(value) if !self.names_row(cells.key(at)?) => value,
+                Some(value) if !self.names_row(at, cells.key(at)?) => value,
                 Some(_) | None => {
                     self.found.cells.truncate(first_found);
                     return self.resume(start, false);
@@ -316,7 +322,7 @@ impl<'a> RowWalk<'a> {
             let end = new_value(self.text, value_start, json::DEPTH_MAX - 3)?;
             lengths_differ |= end - value_start != (value.end - value.start) as usize;
             self.found.cells.push(at as u32);
-            spans.push(Span::new(value_start - start, end - start));
+            self.spans.push(Span::new(value_start - start, end - start));
             (here, there) = (value.end as usize, end);
             let rest = &self.old_text[here..old.span.end as usize];
             let agreed = common(rest, self.text.get(there..)?);
@@ -328,7 +334,7 @@ impl<'a> RowWalk<'a> {
         }
         let mut row = Row { span: Span::new(start, there), ..old.clone() };
         if lengths_differ || row.is_own {
-            self.own_cells(&mut row, old, &spans, first_found)?;
+            self.own_cells(&mut row, old, first_found)?;
         }
         if !self.rules.derived_row_if.is_empty() {
             let store = if row.is_own { &self.own } else { &*known.shared };
@@ -344,13 +350,20 @@ impl<'a> RowWalk<'a> {
         Some((here, there))
     }
 
-    /// Whether a field has a say in a row's identity.
-    fn names_row(&self, key: &[u8]) -> bool {
-        self.rules.row.iter().chain(&self.rules.fallback).any(|name| json::key_is(key, name))
+    /// Whether the field at a position has a say in a row's identity.
+    fn names_row(&mut self, at: usize, key: &'a [u8]) -> bool {
+        if self.keys.len() <= at {
+            self.keys.resize(at + 1, (b"", false));
+        }
+        if self.keys[at].0 != key {
+            let mut names = self.rules.row.iter().chain(&self.rules.fallback);
+            self.keys[at] = (key, names.any(|name| json::key_is(key, name)));
+        }
+        self.keys[at].1
     }
 
     /// The known cells with the changed values' lengths.
-    fn own_cells(&mut self, row: &mut Row, old: &Row, spans: &[Span], found: usize) -> Option<()> {
+    fn own_cells(&mut self, row: &mut Row, old: &Row, found: usize) -> Option<()> {
         let store = if old.is_own { &self.known.own } else { &*self.known.shared };
         let first = self.own.len();
         let mut shift = 0;
@@ -360,7 +373,7 @@ impl<'a> RowWalk<'a> {
             let key = moved(cell.key, shift)?;
             let mut value = moved(cell.value, shift)?;
             if self.found.cells.get(found + next) == Some(&(at as u32)) {
-                value = spans[next];
+                value = self.spans[next];
                 next += 1;
                 shift = i64::from(value.end) - i64::from(cell.value.end);
             }

@@ -197,6 +197,18 @@ impl Draft {
     /// Takes the answer to a load.
     pub(in crate::core) fn on_load_answer(&mut self, outcome: LoadOutcome, turn: &mut Turn<'_>) {
         self.phase = Phase::Idle;
+        if std::mem::take(&mut self.refreshing) {
+            match outcome {
+                LoadOutcome::Loaded(loaded) => self.on_loaded(loaded, turn),
+                LoadOutcome::Gone => self.end(State::Deleted, None, turn),
+                // No newer copy to be had: the page works with the one that is here.
+                LoadOutcome::Unavailable { .. }
+                | LoadOutcome::Unauthenticated { .. }
+                | LoadOutcome::Rejected(_) => {}
+            }
+            turn.out.push(Effect::Opened(self.number));
+            return self.advance(turn);
+        }
         match outcome {
             LoadOutcome::Loaded(loaded) => self.on_loaded(loaded, turn),
             LoadOutcome::Gone if !self.opened => self.not_opened(NotOpened::NotFound, turn),
@@ -250,10 +262,19 @@ impl Draft {
         self.log(Step::Loaded, turn);
         let none = turn.policy.compare_and_set == CompareAndSet::None;
         let stamp = loaded.stamp.or_else(|| none.then(|| Stamp(String::new())));
-        let copy = Document::parse(loaded.document, &turn.policy.profile);
+        let profile = &turn.policy.profile;
+        let copy = if self.opened {
+            // Side by side with the base, as far as they line up.
+            let read = merge::read_newest(&self.base, loaded.document, profile);
+            read.map(|(copy, incoming)| (copy, Some(incoming)))
+        } else {
+            Document::parse(loaded.document, profile).map(|copy| (copy, None))
+        };
         match (copy, stamp) {
-            (Ok(copy), Some(stamp)) if self.opened => self.on_newest(copy, stamp, turn),
-            (Ok(copy), Some(stamp)) => {
+            (Ok((copy, Some(incoming))), Some(stamp)) => {
+                self.on_newest(copy, &incoming, stamp, turn);
+            }
+            (Ok((copy, None)), Some(stamp)) => {
                 self.base = copy;
                 self.stamp = Some(stamp);
                 self.compared = none;

@@ -1,11 +1,18 @@
 //! The newest copy is here: whose is it, and what of mine goes on top?
 
 use super::*;
+use crate::core::diff::Difference;
 use crate::core::profile::Profile;
 
 impl Draft {
-    /// Takes the newest copy.
-    pub(super) fn on_newest(&mut self, copy: Document, stamp: Stamp, turn: &mut Turn<'_>) {
+    /// Takes the newest copy; `incoming` is its difference to the base.
+    pub(super) fn on_newest(
+        &mut self,
+        copy: Document,
+        incoming: &Difference,
+        stamp: Stamp,
+        turn: &mut Turn<'_>,
+    ) {
         self.behind = false;
         let state = ended(&self.base, Some(&copy), &turn.policy.profile);
         let unchanged = self.is_unchanged(&copy, &stamp, turn.policy);
@@ -52,7 +59,7 @@ impl Draft {
             }
             return;
         }
-        let merged = self.merge_with(&copy, turn.policy);
+        let merged = self.merge_with(&copy, incoming, turn.policy);
         self.rebase(copy, stamp, merged, turn);
         self.after_merge(turn);
     }
@@ -64,14 +71,22 @@ impl Draft {
     }
 
     /// A newer stamp: a save in doubt can never be stored any more, but it may have been.
-    fn merge_with(&mut self, copy: &Document, policy: &Policy) -> Merge {
+    fn merge_with(
+        &mut self,
+        copy: &Document,
+        incoming: &Difference,
+        policy: &Policy,
+    ) -> Merge {
         let profile = &policy.profile;
         let sent = self.sent.take().filter(|sent| self.holds_edits_of(sent));
         if let Some((before, foundation, later)) = sent.and_then(|sent| self.split(&sent, profile))
         {
             return merge::merge_in_doubt(&self.base, &before, &foundation, &later, copy, profile);
         }
-        merge::merge(&self.base, &self.changes, copy, profile, None)
+        let (base, mine) = (&self.base, &self.changes);
+        let mut merged = merge::merge_incoming(base, mine, copy, incoming, profile, None);
+        merged.name_places(incoming, profile);
+        merged
     }
 
     /// What was in a save, the document that it was to lead to, and what was changed since.
@@ -227,7 +242,11 @@ impl Draft {
 
     /// Journal, tell, and go on: at once after the first conflict, then with jitter.
     fn after_merge(&mut self, turn: &mut Turn<'_>) {
-        self.journal_state(turn);
+        if self.is_dirty() || !self.conflicts.is_empty() {
+            self.journal_state(turn);
+        } else {
+            self.journal_settled(turn);
+        }
         self.changed(turn);
         if !self.conflicts.is_empty() {
             self.log(Step::Asked(self.conflicts.len()), turn);

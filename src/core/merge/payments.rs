@@ -51,11 +51,19 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The amount due and the field that says it: the first of the profile's that is present.
+/// The amount due and the field that says it: the first of the profile's that is present and not
+/// zero, for servers answer an amount that they do not use (`rounded_total` without rounding) as
+/// zero; else the first that is present.
 pub(crate) fn due<'p>(document: &Document, profile: &'p Profile) -> Option<(&'p str, Decimal)> {
-    profile.due.iter().find_map(|name| {
+    let amount = |name: &'p String| {
         document.field(name).and_then(amount::amount).map(|due| (name.as_str(), due))
-    })
+    };
+    let mut present = profile.due.iter().filter_map(amount);
+    let first = present.next()?;
+    if !first.1.is_zero() {
+        return Some(first);
+    }
+    Some(present.find(|(_, due)| !due.is_zero()).unwrap_or(first))
 }
 
 /// The money that these changes add.

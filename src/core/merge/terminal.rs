@@ -42,6 +42,8 @@ pub struct Ending {
     pub already_done: bool,
     /// What of mine it does not hold.
     pub leftover: Vec<Leftover>,
+    /// Who saved last, where the server says.
+    pub by: Option<String>,
 }
 
 impl Ending {
@@ -63,7 +65,8 @@ impl Ending {
         let mut leftover = Vec::new();
         json::elements(list, 0, &mut |row| leftover.push(row.of(list).to_vec())).ok()?;
         let already_done = json::member(text, "alreadyDone") == Some(b"true");
-        Some(Ending { state, already_done, leftover })
+        let by = json::member(text, "by").and_then(json::text).map(|by| by.into_owned());
+        Some(Ending { state, already_done, leftover, by })
     }
 }
 
@@ -100,18 +103,19 @@ pub fn leftover_of(
     state: State,
     profile: &Profile,
 ) -> Ending {
+    let by = theirs.and_then(|theirs| saved_by(theirs, profile));
     let text = render(base, mine, profile, Audience::Page);
     let my_document = Document::parse(text, profile);
     if let (State::Submitted, Some(theirs)) = (state, theirs) {
         let same = |mine: &Document| same_content(mine, theirs, profile);
         if mine.is_empty() || my_document.as_ref().is_ok_and(same) {
-            return Ending { state, already_done: true, leftover: Vec::new() };
+            return Ending { state, already_done: true, leftover: Vec::new(), by };
         }
         let leftover = additions(base, mine, theirs, profile);
-        return Ending { state, already_done: false, leftover };
+        return Ending { state, already_done: false, leftover, by };
     }
     let leftover = my_document.map(|document| all_rows(&document, profile)).unwrap_or_default();
-    Ending { state, already_done: false, leftover }
+    Ending { state, already_done: false, leftover, by }
 }
 
 fn additions(
