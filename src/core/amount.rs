@@ -129,6 +129,9 @@ fn same_values(a: &[u8], b: &[u8]) -> bool {
         (Kind::Text, Kind::Text) => json::text(a) == json::text(b),
         (Kind::Array, Kind::Array) => same_arrays(a, b),
         (Kind::Object, Kind::Object) => same_objects(a, b) && same_objects(b, a),
+        // A number of too many digits for a decimal is shown to pages as text, and comes back so.
+        (Kind::Number, Kind::Text) => b.get(1..b.len() - 1) == Some(a),
+        (Kind::Text, Kind::Number) => a.get(1..a.len() - 1) == Some(b),
         _ => false,
     }
 }

@@ -1,4 +1,6 @@
 //! Every dialect against answers recorded from the real servers, and against hostile ones.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(unreachable_pub)]
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod frappe;

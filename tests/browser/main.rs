@@ -1,7 +1,7 @@
 //! The shell's browser pieces in a real browser: one file per thing that the browser offers.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_types)]
-#![allow(missing_docs)]
+#![allow(missing_docs, unreachable_pub)]
 
 mod fetch;
 mod functions;

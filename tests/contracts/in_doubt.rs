@@ -306,3 +306,27 @@ fn where_there_are_no_stamps_content_tells() {
     }
     assert_eq!((qty(&desk.stored(), "r1"), qty(&desk.stored(), "r2")), ("4".into(), "4".into()));
 }
+
+/// Their step on the counter looks just like mine, and mine never arrived.
+#[test]
+fn a_lost_step_beside_theirs_is_a_question_whatever_came_later() {
+    for with_token in [true, false] {
+        let mut desk = Desk::open_with(Policy { profile: profile(with_token), ..policy() });
+        desk.scan("r1");
+        desk.save();
+        desk.lose_request();
+        desk.scan("r1");
+        desk.other_till(|doc| {
+            raise(doc, "r1", 1);
+            // Where no save carries a token, equal content is taken for mine: so it is unequal.
+            doc["custom_mutation_id"] = json!("theirs");
+            doc["custom_table_no"] = json!(if with_token { "T4" } else { "T9" });
+        });
+        desk.save();
+        desk.settle();
+        assert_eq!(desk.conflicts(), [("items[r1].qty".to_owned(), "answer-lost")]);
+        desk.resolve("items[r1].qty", Take::Mine);
+        desk.settle();
+        assert_eq!(qty(&desk.stored(), "r1"), "4");
+    }
+}

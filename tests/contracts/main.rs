@@ -1,4 +1,6 @@
 //! What the core promises, by behaviour.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(clippy::wildcard_enum_match_arm)]
 

@@ -2,6 +2,8 @@
 //!
 //! The rules are those of MERGE.md. Where a law and MERGE.md disagree, MERGE.md wins, and the law
 //! says so at the place.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 #![allow(clippy::wildcard_enum_match_arm)]
 

@@ -1,4 +1,5 @@
 // Headless Chromium on a folder served from this machine.
+import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -14,11 +15,13 @@ const flags = [
 const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
 
 const servers = [];
+const crashers = [];
 let browser;
 
 // Registered while the file loads, so it belongs to the file and not to the test that runs.
 after(async () => {
   await browser?.close();
+  crashers.forEach((crash) => crash());
   for (const server of servers) {
     server.close();
     server.closeAllConnections();
@@ -84,4 +87,31 @@ export async function answerOf(address) {
   const answer = JSON.parse(await page.evaluate(() => JSON.stringify(window.answer)));
   await page.close();
   return { answer, requests, complaints };
+}
+
+/** A browser with its profile in `folder` that can be killed as a power cut would: page() opens a page, crash() kills it. */
+export async function startCrasher(folder) {
+  const options = [...flags, `--user-data-dir=${folder}`, "--remote-debugging-port=0", "about:blank"];
+  const started = spawn(executablePath(), options, { stdio: ["ignore", "ignore", "pipe"], detached: true });
+  const ended = new Promise((end) => started.once("exit", end));
+  const crash = async () => {
+    try {
+      process.kill(-started.pid, "SIGKILL"); // the group: the browser and all its processes
+    } catch {
+      return; // it is dead already
+    }
+    await ended;
+  };
+  crashers.push(crash);
+  const address = await new Promise((listening, failed) => {
+    let said = "";
+    started.stderr.on("data", (text) => {
+      said += text;
+      const found = /DevTools listening on (\S+)/.exec(said);
+      if (found) listening(found[1]);
+    });
+    ended.then(() => failed(new Error(`the browser ended: ${said}`)));
+  });
+  const connected = await chromium.connectOverCDP(address);
+  return { crash, page: () => connected.contexts()[0].newPage() };
 }

@@ -36,7 +36,6 @@ test("a number that a double cannot hold is a string in doc, and goes back digit
     draft.increment("lines[r1].qty", "1");
     assert.equal((await draft.save()).kind, "committed");
     assert.equal(server.text, `{"id":"A","total":${number},"note":"x","lines":[{"id":"r1","qty":2,"rate":${number},"pos":1}]}`);
-    if (/^1e-?400$/.test(number)) continue; // no decimal: its text and its number are two values
     // A page that keeps whole documents hands the string back: that is no edit.
     draft.replace({ ...draft.doc, note: "y" });
     assert.equal((await draft.save()).kind, "committed");

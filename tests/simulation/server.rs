@@ -33,6 +33,8 @@ pub struct Server {
     pub forgets_tokens: bool,
     /// Every stored save: who, which document, which stamp.
     pub history: Vec<String>,
+    /// The tokens of all stored saves: what a till cannot know, the test may.
+    pub tokens: Vec<String>,
 }
 
 /// A decimal value of a document; nothing is zero.
@@ -164,6 +166,7 @@ impl Server {
         }
         assert!(call.submit || document["docstatus"] == json!(0), "submitted unasked");
         let stamp = self.stamp();
+        self.tokens.push(call.token.clone());
         self.store(&call.key, document, stamp, who, Some(&stored))
     }
 

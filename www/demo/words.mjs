@@ -16,7 +16,7 @@ const words = {
   both_at_once: ["Both save at once", "احفظا معاً"],
   race: ["50 edits each", "٥٠ تعديلاً لكل جهاز"],
   new_bill: ["New bill", "فاتورة جديدة"],
-  to_merge: ["How a merge comes about", "كيف يتم الدمج"],
+  to_merge: ["The merge", "الدمج"],
   close: ["Close", "إغلاق"],
   working: ["Working…", "جارٍ العمل…"],
   other_language: ["العربية", "English"],

@@ -109,7 +109,7 @@ function rowPairs(row, title) {
 function tableLine(line, name, cells) {
   return el("tr", { class: "line", "data-path": line.path, "data-outcome": line.outcome, tabindex: "-1" },
     el("th", { scope: "row" }, ...name), ...cells,
-    el("td", { class: "rule" }, el("span", { class: "chip" }, ruleName(line.rule)), " ", el("span", { class: "why" }, line.detail ?? why(line))));
+    el("td", { class: "rule" }, el("bdi", { class: "chip" }, ruleName(line.rule)), " ", el("bdi", { class: "why", dir: line.detail ? "ltr" : undefined }, line.detail ?? why(line))));
 }
 
 function cell(line, side, content) {

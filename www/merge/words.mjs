@@ -124,8 +124,8 @@ const words = {
   "rule.@price": "price",
   "rule.@measure": "unit and quantity",
 
-  "why.theirs": "only they changed it",
-  "why.mine": "only I changed it",
+  "why.theirs": "they changed it",
+  "why.mine": "I changed it",
   "why.agreed": "both say the same",
   "why.computed": "follows from the others",
   "why.recognised": "my save had arrived: counted once",

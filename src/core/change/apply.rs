@@ -43,9 +43,12 @@ impl Changes {
             Op::Remove { table, row } => {
                 let number = self.existing_row(table, row, base, profile)?;
                 let changed = &mut self.tables[number];
-                changed.moves.retain(|(moved, _)| moved != row);
                 match take(&mut changed.rows, row) {
-                    Some(RowChange::Inserted(gone)) => changed.reanchor(row, &gone.place),
+                    Some(RowChange::Inserted(gone)) => {
+                        changed.moves.retain(|(moved, _)| moved != row);
+                        changed.reanchor(row, &gone.place);
+                    }
+                    // Others may have been put behind it: its own moves still say where that is.
                     Some(RowChange::Edited(_) | RowChange::Removed) | None => {
                         put(&mut changed.rows, row, RowChange::Removed);
                     }
@@ -91,10 +94,10 @@ impl Changes {
                     FieldChange::Step(amount::sum(*step, by).ok_or_else(refused)?)
                 }
                 Some(FieldChange::Typed(value)) => {
-                    FieldChange::Typed(stepped(value, by).ok_or_else(refused)?)
+                    FieldChange::Typed(stepped(value, by).ok_or_else(refused)?).in_kind_of(under)
                 }
                 Some(FieldChange::Found(value)) => {
-                    FieldChange::Found(stepped(value, by).ok_or_else(refused)?)
+                    FieldChange::Found(stepped(value, by).ok_or_else(refused)?).in_kind_of(under)
                 }
             };
             match change.over(under) {
