@@ -30,11 +30,10 @@ impl Difference {
 #[must_use]
 pub fn difference(base: &Document, copy: &Document, profile: &Profile) -> Difference {
     let mut found = Difference { changes: Changes::none(profile), repriced: Vec::new() };
-    found.changes.fields =
-        {
-            let is_wanted = |name: &str| profile.table(name).is_none();
-            fields(&profile.fields, base.fields(), copy.fields(), &mut Places::default(), is_wanted)
-        };
+    found.changes.fields = {
+        let is_wanted = |name: &str| profile.table(name).is_none();
+        fields(&profile.fields, base.fields(), copy.fields(), &mut Places::default(), is_wanted)
+    };
     for (number, rules) in profile.tables.iter().enumerate() {
         table(base, copy, number, rules, &mut found);
     }

@@ -12,6 +12,9 @@ pub use table::{Cells, Row, Table};
 
 /// Largest document that is read, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Deepest nesting of a document. Less than JSON may have, for an entry of the journal holds whole
+/// documents and edits, and must be read again.
+pub const DEPTH_MAX: usize = 64;
 /// Most rows that one table may hold.
 pub const ROWS_MAX: usize = 100_000;
 
@@ -76,14 +79,14 @@ impl Document {
                     tables[number].array.end as usize
                 }
                 Some(number) => {
-                    let end = json::skip_nested(&text, start, json::DEPTH_MAX - 1)?;
+                    let end = json::skip_nested(&text, start, DEPTH_MAX - 1)?;
                     tables[number] = Table::default();
                     if &text[start..end] != b"null" {
                         refused = Some(not_a_table(&profile.tables[number]));
                     }
                     end
                 }
-                None => json::skip_nested(&text, start, json::DEPTH_MAX - 1)?,
+                None => json::skip_nested(&text, start, DEPTH_MAX - 1)?,
             };
             fields.push(Member { key, value: Span::new(start, end) });
             if refused.is_some() {

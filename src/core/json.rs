@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 /// Deepest nesting that is read. Deeper text is an error, so recursion is bounded.
-pub const DEPTH_MAX: usize = 64;
+pub const DEPTH_MAX: usize = 72;
 
 /// Text that is not JSON, or is more deeply nested than [`DEPTH_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use super::profile::{Profile, Rule, TableRules};
 use super::render::{render, Audience};
 
 mod fields;
+mod groups;
 mod payments;
 mod rows;
 mod terminal;
@@ -133,7 +134,6 @@ pub fn merge_incoming(
         },
     };
     if !mine.is_empty() {
-        
         walk.header();
         for (number, rules) in profile.tables.iter().enumerate() {
             walk.table(number, rules);

@@ -133,7 +133,7 @@ impl Op {
             "move" => {
                 let place = match place() {
                     Place::End => return Err("the row to move after, or null"),
-                    found => found,
+                    found @ (Place::Front | Place::After(_)) => found,
                 };
                 Ok(Op::Move { table: table()?, row: row()?, place })
             }

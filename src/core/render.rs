@@ -51,8 +51,7 @@ impl Chain {
     /// The first `known` rows in their order; `more` others are put into it later.
     fn new(known: usize, more: usize) -> Chain {
         let clasp = known + more;
-        let mut chain =
-            Chain { next: (0..=clasp).collect(), previous: (0..=clasp).collect() };
+        let mut chain = Chain { next: (0..=clasp).collect(), previous: (0..=clasp).collect() };
         for at in 0..known {
             chain.put(at, &Place::End, |_| None);
         }

@@ -231,7 +231,7 @@ export interface Draft {
   move(table: string, row: string, after: string | null): void;
   /** For UIs that keep whole documents: the difference becomes the draft's edits. */
   replace(doc: Doc): void;
-  /** Resolves when the edits made so far are on disk. */
+  /** Resolves when the edits made so far are on disk. Rejects (code "storage") while the disk takes nothing; they are kept in memory then. */
   durable(): Promise<void>;
   save(options?: { signal?: AbortSignal }): Promise<Outcome>;
   /** Submits what the cashier saw: if the merged total differs from `expectedTotal`, the outcome is a conflict "total-changed". */
@@ -304,7 +304,7 @@ export interface Store {
 }
 /**
  * Misuse, or a document that cannot be opened. Codes: not-initialised, not-loaded, invalid-argument, invalid-profile, unknown-path,
- * unknown-row, row-exists, read-only, not-a-decimal, not-json, not-a-document, no-such-conflict, limit, closed, aborted; from
+ * unknown-row, row-exists, read-only, not-a-decimal, not-json, not-a-document, no-such-conflict, limit, closed, aborted, storage; from
  * Till.open(): not-found, unavailable, signed-out, rejected; from openTill(): journal-format, journal-broken.
  */
 export class RestampError extends Error { readonly code: string }

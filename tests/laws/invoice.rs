@@ -129,7 +129,7 @@ pub fn spelled(amount: i64, kind: usize) -> Value {
     }
 }
 
-fn row<'a>(document: &'a mut Value, n: usize) -> Option<&'a mut Map<String, Value>> {
+fn row(document: &mut Value, n: usize) -> Option<&mut Map<String, Value>> {
     let id = json!(format!("r{n}"));
     let rows = document["items"].as_array_mut()?;
     let row =

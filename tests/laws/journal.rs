@@ -9,8 +9,10 @@ use crate::cases;
 use crate::desk::{policy, Desk, D, KEY};
 use crate::invoice::{acts, after, invoice};
 
-/// What a till shows of its draft.
-fn seen(till: &Till) -> Vec<(Value, Vec<Vec<u8>>, Option<String>, bool)> {
+/// What a till shows of its draft: document, conflicts, stamp, whether it is dirty.
+type Seen = (Value, Vec<Vec<u8>>, Option<String>, bool);
+
+fn seen(till: &Till) -> Vec<Seen> {
     let policy = policy();
     let drafts = till.drafts().iter();
     drafts

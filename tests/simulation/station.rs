@@ -91,7 +91,8 @@ impl Station {
     pub fn handle(&mut self, event: Event, now: u64, chance: &mut Chance, crash: bool) -> Ran {
         let random = u128::from(chance.bits()) << 64 | u128::from(chance.bits());
         let effects = self.till.handle(event, Millis(now), random);
-        let stop = if crash { chance.below(effects.len() as u64 + 1) as usize } else { effects.len() };
+        let stop =
+            if crash { chance.below(effects.len() as u64 + 1) as usize } else { effects.len() };
         let mut ran = Ran { calls: Vec::new(), crashed: stop < effects.len(), written: 0 };
         for effect in effects.into_iter().take(stop) {
             match effect {

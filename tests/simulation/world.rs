@@ -25,15 +25,38 @@ const REST_MS: u64 = CALM_MS + 3_600_000;
 #[derive(Debug, Clone)]
 enum Arrival {
     /// A call at the server; whether anybody waits for its answer.
-    AtServer { till: usize, life: u32, id: CallId, call: Call, answered: bool },
-    AtTill { till: usize, life: u32, event: Event },
+    AtServer {
+        till: usize,
+        life: u32,
+        id: CallId,
+        call: Call,
+        answered: bool,
+    },
+    AtTill {
+        till: usize,
+        life: u32,
+        event: Event,
+    },
     /// A till gives up waiting for an answer.
-    Timeout { till: usize, life: u32, id: CallId, call: Call },
+    Timeout {
+        till: usize,
+        life: u32,
+        id: CallId,
+        call: Call,
+    },
     /// A cashier does something.
-    Act { till: usize },
+    Act {
+        till: usize,
+    },
     /// Somebody signs in, the network comes back.
-    Online { till: usize },
-    Open { till: usize },
+    Online {
+        till: usize,
+    },
+    Open {
+        till: usize,
+    },
+    /// The shared invoice ends: deleted, its name perhaps given to another sale, or submitted.
+    Doom,
 }
 
 /// What ought to be on the server in the end.
@@ -70,18 +93,25 @@ pub struct World {
     serial: u64,
     /// Tills that make a new sale instead of opening the shared one.
     creates: Vec<bool>,
+    /// The shared invoice as it was when it ended.
+    ended: Option<Value>,
+    /// The sale that got its name.
+    successor: Option<Value>,
 }
 
 impl World {
     pub fn new(seed: u64, tells: bool) -> World {
         let mut chance = Chance::new(seed);
         let mut server = Server::default();
-        server.put(KEY, json!({
+        server.put(
+            KEY,
+            json!({
             "customer": "Walk-in", "posa_notes": "",
             "items": [
                 {"posa_row_id": "s1", "item_code": "COLA", "qty": 1, "uom": "Nos", "rate": 10},
                 {"posa_row_id": "s2", "item_code": "CAKE", "qty": 1, "uom": "Nos", "rate": 5}],
-            "payments": [{"mode_of_payment": "Cash", "amount": 0}]}));
+            "payments": [{"mode_of_payment": "Cash", "amount": 0}]}),
+        );
         // Dear enough that no payment is a double one.
         server.change(KEY, |doc| doc["items"][0]["rate"] = json!(1_000_000));
         server.answers_with_document = chance.percent(50);
@@ -107,8 +137,14 @@ impl World {
             model: Model::default(),
             serial: 0,
             creates: vec![false; tills],
+            ended: None,
+            successor: None,
             chance,
         };
+        if world.chance.percent(15) {
+            let wait = 3_000 + world.chance.below(30_000);
+            world.after(wait, Arrival::Doom);
+        }
         for till in 0..tills {
             world.creates[till] = world.chance.percent(20);
             world.acts_left[till] = 3 + world.chance.below(15) as u32;
@@ -220,6 +256,7 @@ impl World {
     fn arrive(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Open { till } => self.open(till),
+            Arrival::Doom => self.doom(),
             Arrival::Act { till } => self.act(till),
             Arrival::Online { till } => {
                 if self.tills[till].till.draft(DRAFT).is_some() {
@@ -248,8 +285,24 @@ impl World {
         }
     }
 
+    fn doom(&mut self) {
+        self.ended = self.server.doc(KEY);
+        let how = self.chance.below(3);
+        self.tell(|| format!("the shared invoice ends: {how}"));
+        match how {
+            0 => self.server.change(KEY, |doc| doc["docstatus"] = json!(1)),
+            1 => self.server.delete(KEY),
+            _ => {
+                self.server.delete(KEY);
+                self.server.put(KEY, json!({"custom_mark": "successor", "items": []}));
+                self.successor = self.server.doc(KEY);
+            }
+        }
+    }
+
     fn open(&mut self, till: usize) {
-        if self.tills[till].till.draft(DRAFT).is_some() {
+        let over = self.ended.is_some() && !self.creates[till];
+        if over || self.tills[till].till.draft(DRAFT).is_some() {
             return;
         }
         let event = match &self.tills[till].key {
@@ -287,7 +340,9 @@ impl World {
         let ran = self.tills[till].handle(event, now, &mut self.chance, crash);
         for outcome in &self.tills[till].outcomes[before..] {
             let text = format!("{outcome:?}");
-            self.tell(|| format!("till{till} is told {}", text.chars().take(160).collect::<String>()));
+            self.tell(|| {
+                format!("till{till} is told {}", text.chars().take(160).collect::<String>())
+            });
         }
         for (id, call) in ran.calls {
             self.send(till, id, call);
@@ -314,7 +369,8 @@ impl World {
         };
         self.tell(|| format!("till{till} calls {} {fate:?}", named(&call)));
         let way = self.network.delay(&mut self.chance);
-        let at_server = |answered| Arrival::AtServer { till, life, id, call: call.clone(), answered };
+        let at_server =
+            |answered| Arrival::AtServer { till, life, id, call: call.clone(), answered };
         let timeout = Arrival::Timeout { till, life, id, call: call.clone() };
         match fate {
             Fate::Through => self.after(way, at_server(true)),
@@ -335,14 +391,22 @@ impl World {
             }
             Fate::Busy => {
                 let retry_after = self.chance.percent(50).then(|| Millis(self.chance.below(3_000)));
-                let event = refused(id, &call, SaveOutcome::Unavailable { retry_after },
-                    LoadOutcome::Unavailable { retry_after, reached: true });
+                let event = refused(
+                    id,
+                    &call,
+                    SaveOutcome::Unavailable { retry_after },
+                    LoadOutcome::Unavailable { retry_after, reached: true },
+                );
                 self.after(way, Arrival::AtTill { till, life, event });
             }
             Fate::SignedOut => {
                 let csrf = false;
-                let event = refused(id, &call, SaveOutcome::Unauthenticated { csrf },
-                    LoadOutcome::Unauthenticated { csrf });
+                let event = refused(
+                    id,
+                    &call,
+                    SaveOutcome::Unauthenticated { csrf },
+                    LoadOutcome::Unauthenticated { csrf },
+                );
                 self.after(way, Arrival::AtTill { till, life, event });
                 let wait = way + 500 + self.chance.below(3_000);
                 self.after(wait, Arrival::Online { till });
@@ -388,7 +452,9 @@ impl World {
         self.acts_left[till] -= 1;
         let pause = 1 + self.chance.below(2_500);
         self.after(pause, Arrival::Act { till });
-        let Some(doc) = self.tills[till].doc().filter(|doc| doc["items"].is_array()) else { return };
+        let Some(doc) = self.tills[till].doc().filter(|doc| doc["items"].is_array()) else {
+            return;
+        };
         if self.tills[till].status() == "closed" {
             return;
         }
@@ -419,8 +485,13 @@ impl World {
         let shared = if self.chance.percent(50) { "s1" } else { "s2" };
         let name = format!("t{till}x{serial}");
         let kind = self.chance.below(10);
-        let own: Vec<String> =
-            self.model.rows.keys().filter(|row| row.starts_with(&format!("t{till}x"))).cloned().collect();
+        let own: Vec<String> = self
+            .model
+            .rows
+            .keys()
+            .filter(|row| row.starts_with(&format!("t{till}x")))
+            .cloned()
+            .collect();
         let target = match own.len() {
             0 => String::new(),
             len => own[self.chance.below(len as u64) as usize].clone(),
@@ -446,7 +517,9 @@ impl World {
         // A row that was added in a life that did not reach the disk is not there.
         let now = self.tills[till].doc().unwrap_or_default();
         let there = |row: &str| {
-            now["items"].as_array().is_some_and(|rows| rows.iter().any(|r| r["posa_row_id"] == json!(row)))
+            now["items"]
+                .as_array()
+                .is_some_and(|rows| rows.iter().any(|r| r["posa_row_id"] == json!(row)))
         };
         if kind >= 8 && !there(&target) {
             return;
@@ -458,9 +531,15 @@ impl World {
         let model = &mut self.model;
         match kind {
             0..=3 => *model.steps.entry(format!("{sale}/{shared}")).or_default() += 1,
-            4 | 5 => { model.rows.insert(name, 1); }
-            6 => { model.payments.insert(name, 7); }
-            7 => { model.notes.insert(name); }
+            4 | 5 => {
+                model.rows.insert(name, 1);
+            }
+            6 => {
+                model.payments.insert(name, 7);
+            }
+            7 => {
+                model.notes.insert(name);
+            }
             8 => {
                 *model.rows.get_mut(&target).expect("it") += 1;
             }
@@ -473,7 +552,46 @@ impl World {
 
     /* ------------------------------------------------------------ what ought to be */
 
+    /// A row that was added to an invoice which then ended is in it, or is left over at its till,
+    /// and nowhere else.
+    fn check_ended(&mut self) {
+        let Some(ended) = self.ended.take() else { return };
+        let left: Vec<String> = self
+            .tills
+            .iter()
+            .flat_map(|till| till.till.drafts())
+            .filter_map(|d| {
+                let leftover = d.ending()?.leftover.iter().map(|row| String::from_utf8_lossy(row));
+                Some(leftover.collect::<Vec<_>>().join(" "))
+            })
+            .collect();
+        let now = self.server.doc(KEY);
+        if let Some(successor) = &self.successor {
+            assert_eq!(now.as_ref(), Some(successor), "the successor was touched");
+        }
+        let others: Vec<usize> =
+            (0..self.tills.len()).filter(|till| !self.creates[*till]).collect();
+        let is_theirs = |id: &str| others.iter().any(|till| id.starts_with(&format!("t{till}x")));
+        let text = ended.to_string();
+        for id in
+            self.model.rows.keys().chain(self.model.payments.keys()).filter(|id| is_theirs(id))
+        {
+            let name = format!("\"{id}\"");
+            let places = usize::from(text.contains(&name))
+                + left.iter().filter(|rows| rows.contains(&name)).count();
+            assert!(places >= 1, "{id} is lost: {left:?}");
+        }
+        self.model.rows.retain(|id, _| !is_theirs(id));
+        self.model.payments.retain(|id, _| !is_theirs(id));
+        self.model.notes.retain(|id| !is_theirs(id));
+        self.server.delete(KEY);
+        for till in others {
+            self.tills[till].outcomes.clear();
+        }
+    }
+
     fn check(&mut self) {
+        self.check_ended();
         let docs: Vec<Value> =
             self.server.keys().iter().map(|key| self.server.doc(key).expect("it")).collect();
         let marks: Vec<&str> = docs.iter().filter_map(|doc| doc["custom_mark"].as_str()).collect();
@@ -497,7 +615,10 @@ impl World {
             for row in doc["payments"].as_array().expect("rows") {
                 if let Some(id) = row["custom_pay_id"].as_str() {
                     let amount: i64 = decimal(&row["amount"]).try_into().expect("whole");
-                    assert!(payments.insert(id.to_owned(), amount).is_none(), "{id} is there twice");
+                    assert!(
+                        payments.insert(id.to_owned(), amount).is_none(),
+                        "{id} is there twice"
+                    );
                 }
             }
             for line in doc["posa_notes"].as_str().unwrap_or("").lines() {
@@ -510,7 +631,8 @@ impl World {
         for (n, till) in self.tills.iter().enumerate() {
             let most = 60 * (self.acts_total() + 20);
             assert!(till.calls < most, "till{n} made {} calls", till.calls);
-            let ended = |outcome: &&Outcome| matches!(outcome, Outcome::Ended(_) | Outcome::Rejected(_));
+            let ended =
+                |outcome: &&Outcome| matches!(outcome, Outcome::Ended(_) | Outcome::Rejected(_));
             let ended = till.outcomes.iter().find(ended);
             assert!(ended.is_none(), "till{n}: {ended:?}");
         }

@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::table::{is_derived, read_cells, Cells, Identity, Lookup, Row, Table, GONE};
-use super::{Document, DOCUMENT_BYTES_MAX, ROWS_MAX};
+use super::{Document, DEPTH_MAX, DOCUMENT_BYTES_MAX, ROWS_MAX};
 use crate::core::json::{self, Kind, Member, Span};
 use crate::core::order::sort_by;
 use crate::core::profile::{Profile, TableRules};
@@ -153,7 +153,7 @@ impl<'a> Walk<'a> {
         let start = self.there;
         let end = start + old.len();
         let same = self.text.get(start..end) == Some(old) && self.ends(old, end);
-        self.there = if same { end } else { new_value(self.text, start, json::DEPTH_MAX - 1)? };
+        self.there = if same { end } else { new_value(self.text, start, DEPTH_MAX - 1)? };
         self.here = known.end as usize;
         Some(same)
     }
@@ -319,7 +319,7 @@ impl<'a> RowWalk<'a> {
                 self.found.cells.truncate(first_found);
                 return self.resume(start, false);
             }
-            let end = new_value(self.text, value_start, json::DEPTH_MAX - 3)?;
+            let end = new_value(self.text, value_start, DEPTH_MAX - 3)?;
             lengths_differ |= end - value_start != (value.end - value.start) as usize;
             self.found.cells.push(at as u32);
             self.spans.push(Span::new(value_start - start, end - start));

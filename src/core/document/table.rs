@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{fallback_text, DocumentError, ROWS_MAX};
+use super::{fallback_text, DocumentError, DEPTH_MAX, ROWS_MAX};
 use crate::core::json::{self, JsonError, Member, Span};
 use crate::core::profile::TableRules;
 
@@ -176,7 +176,7 @@ impl Table {
         let end = json::elements_with(text, start, &mut |at| {
             if text.get(at) != Some(&b'{') {
                 refused.get_or_insert(super::not_a_table(rules));
-                return json::skip_nested(text, at, json::DEPTH_MAX - 2);
+                return json::skip_nested(text, at, DEPTH_MAX - 2);
             }
             let first = cells.len();
             let end = read_cells(text, at, &mut cells)?;
@@ -293,7 +293,7 @@ pub(super) fn read_cells(
     let back = |at: usize| at - start;
     json::members_with(text, start, &mut |key, value| {
         // Inside a row inside a table inside a document.
-        let end = json::skip_nested(text, value, json::DEPTH_MAX - 3)?;
+        let end = json::skip_nested(text, value, DEPTH_MAX - 3)?;
         let key = Span::new(back(key.start as usize), back(key.end as usize));
         cells.push(Member { key, value: Span::new(back(value), back(end)) });
         Ok(end)

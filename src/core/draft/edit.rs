@@ -166,10 +166,11 @@ impl Draft {
 
 /// A name that a path cannot spell would be taken for another place.
 fn check_names(changes: &Changes) -> Result<(), Misuse> {
-    let cells = changes.tables.iter().flat_map(|table| &table.rows).flat_map(|(_, row)| match row {
-        RowChange::Edited(fields) => fields.as_slice(),
-        RowChange::Removed | RowChange::Inserted(_) => &[],
-    });
+    let cells =
+        changes.tables.iter().flat_map(|table| &table.rows).flat_map(|(_, row)| match row {
+            RowChange::Edited(fields) => fields.as_slice(),
+            RowChange::Removed | RowChange::Inserted(_) => &[],
+        });
     match changes.fields.iter().chain(cells).find(|(name, _)| name.contains(['[', ']'])) {
         Some((name, _)) => Err(Misuse::Edit(EditError::UnknownPath(name.clone()))),
         None => Ok(()),
@@ -178,18 +179,13 @@ fn check_names(changes: &Changes) -> Result<(), Misuse> {
 
 /// A page that does not know the identities that its rows were given hands them over without:
 /// each is the next of mine that looks the same and that the page does not name.
-fn adopt(
-    now: &Document,
-    wanted: Document,
-    profile: &Profile,
-) -> Result<Document, DocumentError> {
+fn adopt(now: &Document, wanted: Document, profile: &Profile) -> Result<Document, DocumentError> {
     let mut named = Changes::none(profile);
     for (number, rules) in profile.tables.iter().enumerate() {
         let own = &rules.row[0];
         let look = |row: &[u8]| identity_of(&edit_row(row, own, b"null"), rules).0;
-        let is_named = |document: &Document, row: &Row| {
-            !amount::is_empty(document.cell(number, row, own))
-        };
+        let is_named =
+            |document: &Document, row: &Row| !amount::is_empty(document.cell(number, row, own));
         let strange = |row: &&Row| {
             !is_named(&wanted, row) && now.row(number, wanted.row_identity(row)).is_none()
         };

@@ -71,12 +71,7 @@ impl Draft {
     }
 
     /// A newer stamp: a save in doubt can never be stored any more, but it may have been.
-    fn merge_with(
-        &mut self,
-        copy: &Document,
-        incoming: &Difference,
-        policy: &Policy,
-    ) -> Merge {
+    fn merge_with(&mut self, copy: &Document, incoming: &Difference, policy: &Policy) -> Merge {
         let profile = &policy.profile;
         let sent = self.sent.take().filter(|sent| self.holds_edits_of(sent));
         if let Some((before, foundation, later)) = sent.and_then(|sent| self.split(&sent, profile))

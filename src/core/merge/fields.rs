@@ -1,12 +1,12 @@
-//! The rules of single fields, of groups of fields, of prices and units.
+//! The rules of single fields.
 
 use super::*;
-use crate::core::amount::{self, is_empty, is_set, same, same_or_zero};
+use crate::core::amount::{self, same};
 use crate::core::change::{amount_or_zero, entry, put, FieldChanges};
-use crate::core::conflict::{shown, Reason};
-use crate::core::json::{self, ObjectWriter};
+use crate::core::conflict::Reason;
+use crate::core::json;
 use crate::core::op::Op;
-use crate::core::profile::{FieldRules, Group, Price};
+use crate::core::profile::FieldRules;
 
 /// What becomes of one change of mine.
 enum Decision {
@@ -31,7 +31,7 @@ pub(super) struct Scope<'a> {
     pub(super) contested: bool,
     pub(super) pending: FieldChanges,
     pub(super) conflicts: Vec<Conflict>,
-    done: Vec<&'a str>,
+    pub(super) done: Vec<&'a str>,
 }
 
 impl<'a> Walk<'a> {
@@ -72,18 +72,18 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn mine(&self, name: &str) -> Option<Vec<u8>> {
+    pub(super) fn mine(&self, name: &str) -> Option<Vec<u8>> {
         match entry(self.mine, name) {
             Some(change) => my_value(change, self.base.get(name)),
             None => self.base.get(name).map(<[u8]>::to_vec),
         }
     }
 
-    fn is_mine(&self, name: &str) -> bool {
+    pub(super) fn is_mine(&self, name: &str) -> bool {
         entry(self.mine, name).is_some()
     }
 
-    fn is_theirs(&self, name: &str) -> bool {
+    pub(super) fn is_theirs(&self, name: &str) -> bool {
         entry(self.incoming, name).is_some() && !self.is_echo(name)
     }
 
@@ -116,7 +116,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn keep(&mut self, name: &str, change: &FieldChange) {
+    pub(super) fn keep(&mut self, name: &str, change: &FieldChange) {
         let under = self.theirs.get(name);
         let change = change.clone().in_kind_of(under);
         if change.over(under).is_some_and(|value| under != Some(&value)) {
@@ -125,188 +125,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Keeps all that I changed among `names`.
-    fn keep_all(&mut self, names: &'a [String]) {
+    pub(super) fn keep_all(&mut self, names: &'a [String]) {
         for name in names {
             if let Some(change) = entry(self.mine, name) {
                 self.keep(name, change);
             }
         }
-    }
-
-    /* ---------------------------------------------------------------- several fields at once */
-
-    pub(super) fn groups(&mut self) {
-        for group in &self.rules.groups {
-            if !group.fields.iter().any(|name| self.is_mine(name)) {
-                continue;
-            }
-            match &group.head {
-                Some(head) => self.headed_group(group, head),
-                None => self.decision(&group.fields, &group.name, &group.derived),
-            }
-        }
-    }
-
-    /// A head with dependents: whoever replaced the head alone has a say in the dependents.
-    fn headed_group(&mut self, group: &'a Group, head: &'a str) {
-        let (mine, theirs) = (self.is_mine(head), self.is_theirs(head));
-        let agreed = same(self.mine(head).as_deref(), self.theirs.get(head));
-        if !mine && !theirs || mine && theirs && agreed {
-            return; // dependents are fields like others
-        }
-        self.done.extend(group.fields.iter().map(String::as_str));
-        if mine && theirs {
-            let conflict = self.question(head, Reason::BothChanged, &group.fields);
-            self.conflicts.push(conflict);
-        } else if mine {
-            // The newest dependents belong to the head that I replaced: mine stand, all of them.
-            for name in &group.fields {
-                let value = self.mine(name);
-                if !same(value.as_deref(), self.theirs.get(name)) {
-                    let value = value.unwrap_or_else(|| b"null".to_vec());
-                    let change = match entry(self.mine, name) {
-                        Some(change) => change.clone(),
-                        None => FieldChange::Found(value),
-                    };
-                    self.keep(name, &change);
-                }
-            }
-        }
-    }
-
-    /// Fields that are one decision. A derived field does not count where its source is set.
-    fn decision(&mut self, fields: &'a [String], name: &str, derived: &[(String, String)]) {
-        self.done.extend(fields.iter().map(String::as_str));
-        let ignored = |field: &str, value: &dyn Fn(&str) -> Option<Vec<u8>>| {
-            derived.iter().any(|(known, source)| known == field && is_set(value(source).as_deref()))
-        };
-        let my = |field: &str| self.mine(field);
-        let their = |field: &str| self.theirs.get(field).map(<[u8]>::to_vec);
-        let mine_counts = fields.iter().any(|f| self.is_mine(f) && !ignored(f, &my));
-        let theirs_count = fields.iter().any(|f| self.is_theirs(f) && !ignored(f, &their));
-        if !mine_counts {
-            return;
-        }
-        let differs = |field: &String| {
-            let mine = my(field).filter(|_| !ignored(field, &my));
-            let theirs = their(field).filter(|_| !ignored(field, &their));
-            !same_or_zero(mine.as_deref(), theirs.as_deref())
-        };
-        if !theirs_count {
-            self.keep_all(fields);
-        } else if fields.iter().any(differs) {
-            let mut conflict = self.question(name, Reason::BothChanged, fields);
-            conflict.mine =
-                Some(self.members(fields, |field| my(field).filter(|_| !ignored(field, &my))));
-            conflict.theirs = Some(
-                self.members(fields, |field| their(field).filter(|_| !ignored(field, &their))),
-            );
-            self.conflicts.push(conflict);
-        }
-    }
-
-    /// The row's price: mine against a person's, or against the server's new one.
-    pub(super) fn price(&mut self, price: &'a Price, repriced: bool) {
-        if !price.fields.iter().any(|name| self.is_mine(name)) {
-            return;
-        }
-        if repriced {
-            self.done.extend(price.fields.iter().map(String::as_str));
-            let agreed = price
-                .fields
-                .iter()
-                .all(|name| same_or_zero(self.mine(name).as_deref(), self.theirs.get(name)));
-            if !agreed {
-                let mut conflict = self.question("@price", Reason::Repriced, &price.fields);
-                conflict.mine = Some(self.members(&price.fields, |name| self.mine(name)));
-                conflict.theirs = Some(
-                    self.members(&price.fields, |name| self.theirs.get(name).map(<[u8]>::to_vec)),
-                );
-                self.conflicts.push(conflict);
-            }
-            return;
-        }
-        self.decision(&price.fields, "@price", &[]);
-    }
-
-    /// One side changed the unit, the other the quantity: 3 of what?
-    pub(super) fn measure(&mut self, measure: &'a super::super::profile::Measure) {
-        let quantity = measure.quantity.as_str();
-        let unit = |is: &dyn Fn(&str) -> bool| measure.unit.iter().any(|name| is(name));
-        let unit_mine = unit(&|name| self.is_mine(name));
-        let unit_theirs = unit(&|name| self.is_theirs(name));
-        let agreed = measure
-            .unit
-            .iter()
-            .map(String::as_str)
-            .chain([quantity])
-            .all(|name| same(self.mine(name).as_deref(), self.theirs.get(name)));
-        let crossed =
-            unit_mine && self.is_theirs(quantity) || unit_theirs && self.is_mine(quantity);
-        if !crossed || agreed {
-            return;
-        }
-        self.done.extend(measure.unit.iter().map(String::as_str));
-        self.done.push(quantity);
-        let mut fields = measure.unit.clone();
-        fields.push(quantity.to_owned());
-        let mut conflict = self.question("@measure", Reason::UnitAgainstQuantity, &fields);
-        conflict.mine = Some(self.members(&fields, |name| self.mine(name)));
-        conflict.theirs =
-            Some(self.members(&fields, |name| self.theirs.get(name).map(<[u8]>::to_vec)));
-        self.conflicts.push(conflict);
-    }
-
-    /// Serial numbers: a set of lines, and the quantity is its size.
-    pub(super) fn serials(&mut self, quantity: Option<&'a str>) {
-        let is_set = |(name, _): &&(String, FieldChange)| self.rules.rule(name) == Rule::Set;
-        let (Some((name, _)), Some(quantity)) = (self.mine.iter().find(is_set), quantity) else {
-            return;
-        };
-        if !self.is_theirs(name) || self.done.contains(&quantity) {
-            return;
-        }
-        let Some(value) = self.mine(name) else { return };
-        let merged = union(self.base.get(name), &value, self.theirs.get(name));
-        let size = amount::Decimal::from(lines(Some(&merged)).len());
-        if size.is_zero() {
-            return; // no article with serial numbers
-        }
-        let counted = amount::like(size, self.theirs.get(quantity));
-        self.done.push(quantity);
-        if !same(Some(&counted), self.theirs.get(quantity)) {
-            self.keep(quantity, &FieldChange::Found(counted));
-        }
-    }
-
-    /// The named fields that either side changed and that hold something, as an object.
-    fn members(&self, fields: &[String], value: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<u8> {
-        let mut object = ObjectWriter::new();
-        for name in fields {
-            let changed = self.is_mine(name)
-                || self.is_theirs(name)
-                || !same_or_zero(self.base.get(name), self.theirs.get(name));
-            if let Some(value) = value(name).filter(|value| changed && !is_empty(Some(value))) {
-                object.raw(name, &shown(Some(&value)).unwrap_or_default());
-            }
-        }
-        object.finish()
-    }
-
-    /// A conflict about several fields, or about one; mine sets all that I changed among them.
-    fn question(&self, name: &str, reason: Reason, fields: &[String]) -> Conflict {
-        let mut conflict = Conflict::new([self.prefix.as_str(), name].concat(), reason);
-        conflict.base = shown(self.base.get(name));
-        conflict.mine = shown(self.mine(name).as_deref());
-        conflict.theirs = shown(self.theirs.get(name));
-        conflict.provisional = self.theirs.get(name).map(<[u8]>::to_vec);
-        for field in fields.iter().filter(|field| self.is_mine(field) || self.is_theirs(field)) {
-            // Mine is the whole decision: also what I left as it was.
-            let value = self.mine(field).unwrap_or_else(|| b"null".to_vec());
-            let path = [self.prefix.as_str(), field].concat();
-            conflict.on_mine.push(Op::Set { path, value, typed: true });
-        }
-        conflict
     }
 
     /* ---------------------------------------------------------------- one field */
@@ -345,13 +169,9 @@ impl<'a> Scope<'a> {
         let theirs = self.theirs.get(name);
         let rule = self.rules.rule(name);
         if !self.is_theirs(name) {
-            return match rule {
-                Rule::System | Rule::Server => Decision::Drop,
-                _ if self.is_echo(name) && same(self.mine(name).as_deref(), theirs) => {
-                    Decision::Drop
-                }
-                _ => fits(change.clone(), theirs),
-            };
+            let echo = self.is_echo(name) && same(self.mine(name).as_deref(), theirs);
+            let dropped = echo || !rule.is_client_owned();
+            return if dropped { Decision::Drop } else { fits(change.clone(), theirs) };
         }
         let Some(mine) = my_value(change, base) else { return Decision::Ask(Reason::BothChanged) };
         if self.in_doubt(name, rule) {
@@ -447,7 +267,7 @@ fn extreme(rule: Rule, mine: &[u8], theirs: Option<&[u8]>) -> Decision {
 }
 
 /// The lines of a text that hold something, trimmed at the end.
-fn lines(value: Option<&[u8]>) -> Vec<String> {
+pub(super) fn lines(value: Option<&[u8]>) -> Vec<String> {
     let text = value.and_then(json::text).unwrap_or_default();
     text.lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
 }
@@ -468,7 +288,7 @@ fn appended(base: Option<&[u8]>, mine: &[u8], theirs: Option<&[u8]>) -> Option<V
 }
 
 /// Theirs without what I took out, then what I put in.
-fn union(base: Option<&[u8]>, mine: &[u8], theirs: Option<&[u8]>) -> Vec<u8> {
+pub(super) fn union(base: Option<&[u8]>, mine: &[u8], theirs: Option<&[u8]>) -> Vec<u8> {
     let (old, my, mut all) = (lines(base), lines(Some(mine)), lines(theirs));
     all.retain(|line| my.contains(line) || !old.contains(line));
     for line in my {

@@ -4,8 +4,8 @@ use super::fields::Scope;
 use super::*;
 use crate::core::amount::{is_empty, same};
 use crate::core::change::{amount_or_zero, put, FieldChanges, InsertedRow};
-use crate::core::diff::row_difference;
 use crate::core::conflict::Reason;
+use crate::core::diff::row_difference;
 use crate::core::json;
 use crate::core::op::{Op, Place};
 use crate::core::path::row_path;
@@ -27,9 +27,8 @@ impl<'a> Walk<'a> {
         }
         for (identity, place) in &mine.moves {
             let pending = &self.merge.pending.tables[number];
-            let is_there = |row: &str| {
-                self.theirs.row(number, row).is_some() || pending.row(row).is_some()
-            };
+            let is_there =
+                |row: &str| self.theirs.row(number, row).is_some() || pending.row(row).is_some();
             let leads = match place {
                 Place::After(other) => is_there(other),
                 Place::Front | Place::End => true,
@@ -113,7 +112,8 @@ impl<'a> Walk<'a> {
         }
         let mut scope = self.scope(number, rules, identity);
         scope.mine = fields;
-        if let Some(RowChange::Edited(incoming)) = self.incoming.changes.tables[number].row(identity)
+        if let Some(RowChange::Edited(incoming)) =
+            self.incoming.changes.tables[number].row(identity)
         {
             scope.incoming = incoming;
         }
@@ -156,8 +156,7 @@ impl<'a> Walk<'a> {
             }
         }
         let captured = self.is_captured(self.base, number, rules, identity);
-        let reason =
-            if captured { Reason::CapturedPayment } else { Reason::RemovedAgainstEdit };
+        let reason = if captured { Reason::CapturedPayment } else { Reason::RemovedAgainstEdit };
         let table = rules.name.clone();
         let mut conflict = Conflict::new(row_path(&rules.name, identity), reason);
         conflict.base = Some(before.span.of(self.base.text()).to_vec());
@@ -235,7 +234,7 @@ impl<'a> Walk<'a> {
             let pending = &self.merge.pending.tables[number];
             let place = match &new.place {
                 Place::After(other) if !self.will_be_there(number, other) => Place::End,
-                place => place.clone(),
+                Place::After(_) | Place::Front | Place::End => new.place.clone(),
             };
             // Put back as what it was: the row that they removed meanwhile.
             if pending.row(identity).is_none() {
