@@ -455,7 +455,9 @@ impl World {
         let Some(doc) = self.tills[till].doc().filter(|doc| doc["items"].is_array()) else {
             return;
         };
-        if self.tills[till].status() == "closed" {
+        // A till that opened the name only now has another sale before it: it leaves it alone.
+        let successor = doc["custom_mark"] == json!("successor");
+        if successor || self.tills[till].status() == "closed" {
             return;
         }
         for _ in 0..1 + self.chance.below(3) {

@@ -39,13 +39,19 @@ impl Answer {
     }
 }
 
+/// The server's binary. Some cargos say where it is when they compile, others when they run.
+fn program() -> String {
+    let compiled = option_env!("CARGO_BIN_EXE_restamp-backend").map(str::to_owned);
+    compiled.or_else(|| std::env::var("CARGO_BIN_EXE_restamp-backend").ok()).unwrap()
+}
+
 impl Server {
     pub fn start() -> Self {
         Self::with(&["--test-endpoints"])
     }
 
     pub fn with(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_restamp-backend"))
+        let mut child = Command::new(program())
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
