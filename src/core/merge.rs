@@ -100,7 +100,11 @@ pub fn merge(
 ) -> Merge {
     let incoming = difference(base, theirs, profile);
     let mut merge = merge_incoming(base, mine, theirs, &incoming, profile, doubt);
-    merge.name_places(&incoming, profile);
+    match doubt {
+        // What I sent and what is there came from me, not from others.
+        Some(doubt) => merge.name_places(&difference(doubt.sent, theirs, profile), profile),
+        None => merge.name_places(&incoming, profile),
+    }
     merge
 }
 

@@ -191,15 +191,28 @@ pub fn total_changed(
     expected: &str,
     profile: &Profile,
 ) -> Option<Conflict> {
-    let (field, now) = due(theirs, profile)?;
+    let now = due(theirs, profile).map(|(_, amount)| amount);
     let before = due(base, profile).map(|(_, amount)| amount);
-    if before == Some(now) || super::amount::decimal(expected) == Some(now) {
+    (now.is_none() || before != now).then(|| total_differs(theirs, expected, profile)).flatten()
+}
+
+/// The copy's total against the one that the cashier saw. A total that the copy does not show is
+/// a question too: it could not be checked.
+#[must_use]
+pub fn total_differs(copy: &Document, expected: &str, profile: &Profile) -> Option<Conflict> {
+    let total = due(copy, profile);
+    if total.is_some_and(|(_, now)| super::amount::decimal(expected) == Some(now)) {
         return None;
     }
+    let field = match (total, profile.due.first()) {
+        (Some((field, _)), _) => field,
+        (None, Some(field)) => field,
+        (None, None) => "total",
+    };
     let mut conflict = Conflict::new(field.to_owned(), Reason::TotalChanged);
     conflict.mine = Some(json::quoted(expected));
-    conflict.theirs = super::conflict::shown(theirs.field(field));
-    conflict.provisional = theirs.field(field).map(<[u8]>::to_vec);
+    conflict.theirs = super::conflict::shown(copy.field(field).or(Some(b"null")));
+    conflict.provisional = copy.field(field).map(<[u8]>::to_vec);
     Some(conflict)
 }
 

@@ -92,7 +92,8 @@ pub(super) fn of_reapply(reapply: &ReapplyError) -> JsValue {
 }
 
 pub(super) fn of_profile(profile: &ProfileError) -> JsValue {
-    error("invalid-profile", &["profile.", &profile.path, ": expected ", profile.expected])
+    let dot = if profile.path.is_empty() { "" } else { "." };
+    error("invalid-profile", &["profile", dot, &profile.path, ": expected ", profile.expected])
 }
 
 pub(super) fn of_restore(restore: &RestoreError) -> JsValue {

@@ -22,6 +22,9 @@ fn mine(value: &JsValue) -> Result<Mine, JsValue> {
         let ops = Op::parse_list(&stringify(&ops, "mine.ops")?);
         return ops.map(Mine::Ops).map_err(|error| of_ops(&error));
     }
+    if !ops.is_undefined() && !value.has_type::<Uint8Array>() && !value.is_string() {
+        return Err(invalid("mine.ops", "a list of edits"));
+    }
     document_text(value, "mine").map(Mine::Document)
 }
 

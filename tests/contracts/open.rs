@@ -1,7 +1,7 @@
 //! Opening a document.
 
 use restamp::core::call::{LoadOutcome, Rejection};
-use restamp::core::event::{Event, NotOpened, Outcome};
+use restamp::core::event::{Effect, Event, NotOpened, Outcome};
 use restamp::core::policy::Policy;
 use serde_json::json;
 
@@ -70,4 +70,49 @@ fn with_nothing_of_mine_the_newest_copy_is_taken() {
         desk.doc()["modified"],
         json!(desk.till.draft(D).expect("it").stamp().expect("one").0)
     );
+}
+
+/// Opened again while nothing is unsaved: the newest copy, as the server has it.
+#[test]
+fn opening_a_clean_draft_again_fetches_the_newest_copy() {
+    let mut desk = Desk::open();
+    desk.other_till(|invoice| raise(invoice, "r1", 3));
+    desk.handle(Event::Refresh { draft: D });
+    desk.settle();
+    assert_eq!(qty(&desk.doc(), "r1"), "4");
+    assert_eq!(desk.status(), "clean");
+    assert!(desk.till.journal().is_empty(), "nothing is unsaved");
+    assert!(desk.effects.contains(&Effect::Opened(D)));
+}
+
+#[test]
+fn opening_a_draft_with_edits_again_leaves_it_as_it_is() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.other_till(|invoice| raise(invoice, "r1", 3));
+    desk.handle(Event::Refresh { draft: D });
+    assert!(desk.calls.is_empty(), "no load: the local draft is what is wanted");
+    assert_eq!(qty(&desk.doc(), "r1"), "2");
+    assert!(desk.effects.contains(&Effect::Opened(D)));
+}
+
+#[test]
+fn without_a_server_a_clean_draft_opens_as_it_was() {
+    let mut desk = Desk::open();
+    desk.handle(Event::Refresh { draft: D });
+    desk.answer_load(LoadOutcome::Unavailable { retry_after: None, reached: false });
+    assert!(desk.effects.contains(&Effect::Opened(D)));
+    assert_eq!(desk.status(), "clean");
+    assert_eq!(desk.till.next_wake(), None, "nothing waits");
+}
+
+#[test]
+fn a_draft_is_found_by_its_own_name_after_the_server_gave_it_a_key() {
+    let mut desk = Desk::new(policy());
+    desk.create(json!({"customer": "Walk-in", "items": []}));
+    let own_name = desk.till.draft(D).expect("a draft").key().to_owned();
+    desk.save();
+    desk.settle();
+    assert_ne!(desk.till.draft(D).expect("a draft").key(), own_name);
+    assert_eq!(desk.till.find(&own_name), Some(D));
 }

@@ -142,3 +142,14 @@ fn a_total_that_is_none_is_refused() {
     assert_eq!(desk.refused.len(), 5);
     assert!(desk.calls.is_empty());
 }
+
+/// A total that the server does not show cannot be checked: the submit is asked, not believed.
+#[test]
+fn a_total_that_the_server_does_not_show_is_asked() {
+    let mut desk = Desk::open();
+    desk.handle(Event::Refresh { draft: D });
+    desk.answer_with("s-9", r#"{"name":"D1","docstatus":0,"items":[]}"#);
+    desk.submit(Some("12.00"));
+    desk.settle();
+    assert_eq!(desk.conflicts(), [("rounded_total".to_owned(), "total-changed")]);
+}

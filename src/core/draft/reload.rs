@@ -147,7 +147,11 @@ impl Draft {
             let token = Some(sent.token.clone());
             self.tell(Told::Merge(Notice::AlreadySaved { token }), turn);
         }
-        self.acknowledge(copy, stamp, true, turn);
+        // The token of my save is the last one: nobody saved after me.
+        let field = turn.policy.profile.token_field.as_ref();
+        let token = field.and_then(|field| copy.field(field)).and_then(json::text);
+        let last = self.sent.as_ref().is_some_and(|sent| token.as_deref() == Some(&*sent.token));
+        self.acknowledge(copy, stamp, !last, turn);
     }
 
     /// What was sent is stored, and `copy` is the server's copy of it (`others`: or a later one).

@@ -115,15 +115,7 @@ impl Draft {
     /// The saved document's total against the one that the cashier saw.
     fn total_moved(&self, turn: &Turn<'_>) -> Option<Conflict> {
         let expected = self.submit.as_ref()?.expected_total.as_ref()?;
-        let (field, now) = merge::due(&self.base, &turn.policy.profile)?;
-        if amount::decimal(expected) == Some(now) {
-            return None;
-        }
-        let mut conflict = Conflict::new(field.to_owned(), Reason::TotalChanged);
-        conflict.mine = Some(json::quoted(expected));
-        conflict.theirs = crate::core::conflict::shown(self.base.field(field));
-        conflict.provisional = self.base.field(field).map(<[u8]>::to_vec);
-        Some(conflict)
+        crate::core::reapply::total_differs(&self.base, expected, &turn.policy.profile)
     }
 
     /// Sends the document with all edits so far.

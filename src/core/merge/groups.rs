@@ -76,8 +76,16 @@ impl<'a> Scope<'a> {
             conflict.theirs = Some(
                 self.members(fields, |field| their(field).filter(|_| !ignored(field, &their))),
             );
+            self.show_group(&mut conflict, fields);
             self.conflicts.push(conflict);
         }
+    }
+
+    /// What a question about several fields says beside both sides: before, and until answered.
+    fn show_group(&self, conflict: &mut Conflict, fields: &[String]) {
+        let before = |name: &str| self.base.get(name).map(<[u8]>::to_vec);
+        conflict.base = Some(self.members(fields, before));
+        conflict.provisional.clone_from(&conflict.theirs);
     }
 
     /// The row's price: mine against a person's, or against the server's new one.
@@ -97,6 +105,7 @@ impl<'a> Scope<'a> {
                 conflict.theirs = Some(
                     self.members(&price.fields, |name| self.theirs.get(name).map(<[u8]>::to_vec)),
                 );
+                self.show_group(&mut conflict, &price.fields);
                 self.conflicts.push(conflict);
             }
             return;
@@ -129,6 +138,7 @@ impl<'a> Scope<'a> {
         conflict.mine = Some(self.members(&fields, |name| self.mine(name)));
         conflict.theirs =
             Some(self.members(&fields, |name| self.theirs.get(name).map(<[u8]>::to_vec)));
+        self.show_group(&mut conflict, &fields);
         self.conflicts.push(conflict);
     }
 

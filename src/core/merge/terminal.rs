@@ -75,8 +75,9 @@ impl Ending {
 pub fn ended(base: &Document, theirs: Option<&Document>, profile: &Profile) -> Option<State> {
     let Some(theirs) = theirs else { return Some(State::Deleted) };
     let moved = |name: &String| {
-        let before = base.field(name);
-        !amount::is_empty(before) && !same(before, theirs.field(name))
+        // A copy that does not show the field says nothing about it.
+        let (before, now) = (base.field(name), theirs.field(name));
+        !amount::is_empty(before) && !amount::is_empty(now) && !same(before, now)
     };
     if profile.identity.iter().any(moved) {
         return Some(State::Replaced);
