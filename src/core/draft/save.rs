@@ -1,7 +1,6 @@
 //! From a wish to save to a call.
 
 use super::*;
-use crate::core::amount;
 use crate::core::call::{Call, CreateCall, UpdateCall};
 use crate::core::change::{put, FieldChange};
 
