@@ -64,12 +64,21 @@ impl Database {
         Ok(Array::from(&list).iter().map(bytes).collect())
     }
 
-    pub(super) async fn compact(&self, user: &str, snapshot: &[Vec<u8>]) -> Result<(), JsValue> {
+    /// Puts `snapshot` in the place of all entries of the user, and of those of `others` (who are
+    /// gone), in one transaction: a draft is in one place or the other, never in both.
+    pub(super) async fn compact(
+        &self,
+        user: &str,
+        others: &[String],
+        snapshot: &[Vec<u8>],
+    ) -> Result<(), JsValue> {
         let (transaction, store) = self.begin(IdbTransactionMode::Readwrite)?;
         let index: IdbIndex = store.index(USER)?;
-        let keys = done(&index.get_all_keys_with_key(&user.into())?).await?;
-        for key in Array::from(&keys).iter() {
-            store.delete(&key)?;
+        for name in others.iter().map(String::as_str).chain([user]) {
+            let keys = done(&index.get_all_keys_with_key(&name.into())?).await?;
+            for key in Array::from(&keys).iter() {
+                store.delete(&key)?;
+            }
         }
         put_all(&store, user, snapshot)?;
         complete(&transaction).await

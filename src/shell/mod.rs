@@ -22,3 +22,4 @@ mod runner;
 mod snapshot;
 mod store;
 pub mod till;
+mod web_locks;

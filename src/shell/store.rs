@@ -11,6 +11,7 @@ use wasm_bindgen_futures::JsFuture;
 use super::convert::{function, get};
 use super::error::invalid;
 use super::indexed_db::Database;
+use super::web_locks::{self, Claim};
 
 /// Keeps the entries of one user.
 pub(super) enum Store {
@@ -21,6 +22,8 @@ pub(super) enum Store {
 
 /// How much waits in memory for a disk that takes nothing, before it is given up for good.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Pages of one user that one device keeps journals for at once.
+const PARTS_MAX: usize = 16;
 
 impl Store {
     /// The store that the options name; IndexedDB where there is one, unless they say otherwise.
@@ -71,7 +74,7 @@ impl Store {
     }
 
     /// The user's entries, oldest first.
-    pub(super) async fn load(&self, user: &str) -> Result<Vec<Vec<u8>>, JsValue> {
+    async fn load(&self, user: &str) -> Result<Vec<Vec<u8>>, JsValue> {
         match self {
             Store::Memory => Ok(Vec::new()),
             Store::IndexedDb(database) => {
@@ -90,13 +93,18 @@ impl Store {
         }
     }
 
-    /// Puts `snapshot` in the place of all entries of the user.
-    pub(super) async fn compact(&self, user: &str, snapshot: &[Vec<u8>]) -> Result<(), JsValue> {
+    /// Puts `snapshot` in the place of all entries of the user and of `others`.
+    async fn compact(
+        &self,
+        user: &str,
+        others: &[String],
+        snapshot: &[Vec<u8>],
+    ) -> Result<(), JsValue> {
         match self {
             Store::Memory => Ok(()),
             Store::IndexedDb(database) => {
                 let open = database.borrow().clone();
-                open.compact(user, snapshot).await
+                open.compact(user, others, snapshot).await
             }
             Store::Page(object) => call(object, "compact", user, Some(snapshot)).await.map(|_| ()),
         }
@@ -137,9 +145,16 @@ pub(super) enum Trouble {
 }
 
 /// The journal of one till: entries go to the store in batches, in the order in which they came.
+///
+/// Two pages of one user never write to one journal: each has a part of its own, held by a Web
+/// Lock. A part whose page is gone is taken over by the next page that opens.
 pub(super) struct Journal {
     store: Store,
-    user: String,
+    /// The name that this page's part has in the store: the user, or the user and a number.
+    part: String,
+    claim: RefCell<Option<Claim>>,
+    /// Parts of pages that are gone, held until their entries are in this one.
+    left_behind: RefCell<Vec<(String, Claim)>>,
     waiting: RefCell<Vec<Vec<u8>>>,
     /// Entries handed in, and entries that are on disk or were tried.
     taken: Cell<u64>,
@@ -154,10 +169,50 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(store: Store, user: String, trouble: Trouble) -> Journal {
+    /// The user's journal, and its entries, oldest first.
+    pub(super) async fn open(
+        store: Store,
+        user: String,
+        trouble: Trouble,
+    ) -> Result<(Journal, Vec<Vec<u8>>), JsValue> {
+        let mut journal = Journal::new(store, user, trouble);
+        let user = journal.part.clone();
+        let has_parts = matches!(journal.store, Store::IndexedDb(_)) && web_locks::are_there();
+        if !has_parts {
+            let entries = journal.store.load(&user).await?;
+            return Ok((journal, entries));
+        }
+        let mut entries = Vec::new();
+        for number in 0..PARTS_MAX {
+            let part = match number {
+                0 => user.clone(),
+                _ => [user.as_str(), "\0", &number.to_string()].concat(),
+            };
+            let Some(claim) = web_locks::claim(&["restamp\0", &part].concat()).await else {
+                continue;
+            };
+            let found = journal.store.load(&part).await?;
+            if journal.claim.get_mut().is_none() {
+                journal.part = part;
+                journal.claim.replace(Some(claim));
+            } else if !found.is_empty() {
+                journal.left_behind.get_mut().push((part, claim));
+            }
+            entries.extend(found);
+        }
+        if journal.claim.get_mut().is_none() {
+            journal.store = Store::Memory;
+            journal.trouble.set(Trouble::Lost);
+        }
+        Ok((journal, entries))
+    }
+
+    fn new(store: Store, part: String, trouble: Trouble) -> Journal {
         Journal {
             store,
-            user,
+            part,
+            claim: RefCell::default(),
+            left_behind: RefCell::default(),
             waiting: RefCell::default(),
             taken: Cell::new(0),
             tried: Cell::new(0),
@@ -169,13 +224,17 @@ impl Journal {
         }
     }
 
-    pub(super) async fn load(&self) -> Result<Vec<Vec<u8>>, JsValue> {
-        self.store.load(&self.user).await
-    }
-
-    /// Puts `snapshot` in the place of all that was loaded. Where the store cannot, all stays.
-    pub(super) async fn compact(&self, snapshot: &[Vec<u8>]) {
-        if self.store.compact(&self.user, snapshot).await.is_err() {
+    /// Puts `snapshot` in the place of all that was loaded. Where the store cannot, all stays,
+    /// and so do the claims: nobody else takes these drafts over while they are here.
+    pub(super) async fn compact(&self, loaded: usize, snapshot: &[Vec<u8>]) {
+        let others: Vec<String> =
+            self.left_behind.borrow().iter().map(|(part, _)| part.clone()).collect();
+        if snapshot.len() >= loaded && others.is_empty() {
+            return;
+        }
+        if self.store.compact(&self.part, &others, snapshot).await.is_ok() {
+            self.left_behind.take();
+        } else {
             self.trouble.set(Trouble::Lost);
         }
     }
@@ -222,7 +281,7 @@ impl Journal {
             let fresh = journal.waiting.take();
             let count = fresh.len() as u64;
             batch.extend(fresh);
-            match journal.store.append(&journal.user, &batch).await {
+            match journal.store.append(&journal.part, &batch).await {
                 Ok(()) => journal.trouble.set(Trouble::None),
                 Err(_) => journal.keep_for_later(batch),
             }
@@ -259,5 +318,7 @@ impl Journal {
         if let Store::IndexedDb(database) = &self.store {
             database.borrow().close();
         }
+        self.claim.take();
+        self.left_behind.take();
     }
 }

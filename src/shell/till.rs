@@ -34,15 +34,11 @@ pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
     let user = options::required_text(&options, "user")?;
     let host = options::host(&options)?;
     let (store, trouble) = Store::open(get(&options, "store")).await?;
-    let journal = Journal::new(store, user, trouble);
-    let entries = journal.load().await?;
+    let (journal, entries) = Journal::open(store, user, trouble).await?;
     let restored = Core::restore(policy, entries.iter().map(Vec::as_slice), DraftId(0));
     let core = restored.map_err(|error| error::of_restore(&error))?;
     // What is settled leaves the journal here; the rest becomes one entry a draft.
-    let snapshot = core.journal();
-    if snapshot.len() < entries.len() {
-        journal.compact(&snapshot).await;
-    }
+    journal.compact(entries.len(), &core.journal()).await;
     let runner = Runner::new(core, backend, journal, Clock::new(host));
     runner.dispatch(Event::Online)?;
     listen_for_network(&runner);

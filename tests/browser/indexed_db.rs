@@ -44,7 +44,8 @@ async fn edits_are_back_after_a_crash_in_the_order_in_which_they_were_made() {
     }
     wait(&edited.durable()).await;
     let before = json(&edited.doc());
-    // Not closed: the page is gone from one moment to the next.
+    // Not closed: the page is gone from one moment to the next, and its Web Lock with it.
+    drop((edited, first));
     let second = till("order", "{}").await;
     let found = draft(&second, "A").await;
     assert!(json(&found.doc()) == before, "the draft as it was");
@@ -153,4 +154,49 @@ async fn a_closed_till_lets_go_of_the_database() {
     )
     .await;
     assert_eq!(get(&version, "version").as_f64(), Some(1.0));
+}
+
+/// Two pages of one user: each keeps its own drafts, and neither spoils the other's journal.
+#[wasm_bindgen_test]
+async fn two_pages_of_one_user_never_write_to_one_journal() {
+    open_shop();
+    let (first, second) = (till("both", "{}").await, till("both", "{}").await);
+    let (one, two) = (draft(&first, "A").await, draft(&second, "B").await);
+    set(&one, "customer", "first page");
+    set(&two, "customer", "second page");
+    wait(&one.durable()).await;
+    wait(&two.durable()).await;
+    assert_eq!(draft(&second, "A").await.status(), "clean", "the first page's edits are its own");
+    assert_eq!(text(&save(&two).await, "kind"), "committed");
+    set(&one, "customer", "first page, later");
+    wait(&one.durable()).await;
+    drop((one, two, first, second));
+
+    let third = till("both", "{}").await;
+    assert_eq!(shown(&draft(&third, "A").await, "customer"), "\"first page, later\"");
+    assert_eq!(draft(&third, "B").await.status(), "clean");
+}
+
+/// What a page that is gone had not sent is taken over by the next one that opens, once.
+#[wasm_bindgen_test]
+async fn the_drafts_of_a_page_that_is_gone_are_taken_over_once() {
+    open_shop();
+    let (first, second) = (till("heir", "{}").await, till("heir", "{}").await);
+    let (one, two) = (draft(&first, "A").await, draft(&second, "B").await);
+    set(&one, "customer", "first page");
+    step(&two, "5");
+    wait(&one.durable()).await;
+    wait(&two.durable()).await;
+    drop((two, second));
+
+    let third = till("heir", "{}").await;
+    assert_eq!(shown(&draft(&third, "B").await, "lines[r1].qty"), "6");
+    assert_eq!(draft(&third, "A").await.status(), "clean", "the first page is still there");
+    drop((one, first));
+    let fourth = till("heir", "{}").await;
+    assert_eq!(shown(&draft(&fourth, "A").await, "customer"), "\"first page\"");
+    assert_eq!(draft(&fourth, "B").await.status(), "clean", "the third page has it");
+    let heir = draft(&third, "B").await;
+    assert_eq!(text(&save(&heir).await, "kind"), "committed");
+    assert_eq!(json(&js("shop.docs.B.doc.lines[0].qty")), "6");
 }

@@ -91,6 +91,7 @@ async fn a_disk_that_is_full_for_a_while_leaves_no_gap() {
     assert_eq!(heard("kind"), ["storage"], "once is enough");
     step(&edited, "1000");
     wait(&edited.durable()).await;
+    drop((edited, opened)); // the page is gone
     let next = till("full", "{}").await;
     assert_eq!(shown(&draft(&next, "A").await, "lines[r1].qty"), "1112");
 }
@@ -109,6 +110,7 @@ async fn a_database_that_the_browser_closed_is_opened_again() {
     step(&edited, "1");
     wait(&edited.durable()).await;
     assert_eq!(heard("kind"), Vec::<String>::new());
+    drop((edited, first)); // the page is gone
     let next = till("closed by the browser", "{}").await;
     assert_eq!(shown(&draft(&next, "A").await, "lines[r1].qty"), "2");
 }
