@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{future_to_promise, JsFuture};
+use wasm_bindgen_futures::future_to_promise;
 use web_sys::{AbortController, AbortSignal};
 
 use super::convert::{check_members, function, get, options_text, parse, stringify, text, word};
@@ -59,8 +59,9 @@ impl Http {
     async fn renew_csrf(&self) -> bool {
         let Some(csrf) = &self.csrf else { return false };
         let Ok(promise) = csrf.call0(&JsValue::UNDEFINED) else { return false };
-        let token = JsFuture::from(Promise::resolve(&promise)).await;
-        let token = token.ok().and_then(|token| token.as_string());
+        // A page that never answers must not hold the save up for ever.
+        let Ok(limit) = Limit::new(self.fetch.timeout_ms) else { return false };
+        let token = limit.settle(&promise).await.ok().and_then(|token| token.as_string());
         let renewed = token.is_some();
         *self.csrf_token.borrow_mut() = token;
         renewed

@@ -105,3 +105,9 @@ for (const [name, more] of [
     assert.deepEqual(stored.items.map((item) => [item.posa_row_id, item.qty]), [["r1", 1.25], ["t1", 1]]);
   });
 }
+
+test("a CSRF token that never comes does not hold a save up for ever", async (t) => {
+  const { mine } = await twoTills(t, { customer: "Walk-in", items: [row("r1", "TEA")] }, { csrf: () => new Promise(() => {}), timeout: 500 });
+  mine.increment("items[r1].qty", "1");
+  assert.equal((await mine.save()).kind, "committed");
+});
