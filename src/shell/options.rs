@@ -1,5 +1,7 @@
 //! What the page says about a till: checked once, here.
 
+use std::cell::RefCell;
+
 use wasm_bindgen::prelude::*;
 
 use super::backend::Backend;
@@ -80,7 +82,21 @@ pub(super) fn profile(value: &JsValue) -> Result<Profile, JsValue> {
     if !value.is_object() {
         return Err(invalid("profile", "an object"));
     }
-    Profile::parse(&stringify(value, "profile")?).map_err(|error| of_profile(&error))
+    let text = stringify(value, "profile")?;
+    // A page merges with one profile all day: reading it costs more than a small merge.
+    RECENT.with_borrow_mut(|recent| match recent {
+        Some((known, profile)) if *known == text => Ok(profile.clone()),
+        _ => {
+            let profile = Profile::parse(&text).map_err(|error| of_profile(&error))?;
+            *recent = Some((text, profile.clone()));
+            Ok(profile)
+        }
+    })
+}
+
+thread_local! {
+    /// The last profile that was read, and its text.
+    static RECENT: RefCell<Option<(Vec<u8>, Profile)>> = const { RefCell::new(None) };
 }
 
 /// The policy of a till with this backend.
