@@ -64,7 +64,9 @@ test("a document created while nothing gets through exists once when it does", a
   const draft = await till.create({ customer: "Walk-in", items: [{ item_code: "TEA", qty: 1, posa_row_id: "r1" }] });
   for (const fault of ["lost-answer", "504-applied", "truncate", "503=0", "lost-request"]) {
     await server.fail(fault, "", 0);
-    assert.equal((await draft.save()).kind, "queued");
+    const { kind } = await draft.save();
+    // Between two faults the server is well for a moment, and what waits may use it.
+    assert.ok(kind === "queued" || (kind === "committed" && draft.status === "clean"), `${fault}: ${kind}`);
     await server.heal();
   }
   assert.equal((await draft.save()).kind, "committed");
