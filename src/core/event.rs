@@ -200,8 +200,6 @@ pub enum Told {
     Merge(Notice),
     /// Quantities, rows or discounts changed: prices and offers must be computed again.
     NeedsReprice,
-    /// The backend cannot keep a promise of Restamp.
-    WeakBackend(&'static str),
 }
 
 /// A step on the way of a save. The names are stable.
@@ -233,6 +231,8 @@ pub enum Step {
     SignedOut,
     /// The document ended elsewhere.
     Ended,
+    /// The backend lacks this, so a promise of Restamp is kept less well. Told once a till.
+    WeakBackend(&'static str),
 }
 
 impl Step {
@@ -253,6 +253,7 @@ impl Step {
             Step::Rejected => "rejected",
             Step::SignedOut => "signed-out",
             Step::Ended => "ended",
+            Step::WeakBackend(_) => "weak-backend",
         }
     }
 }

@@ -43,6 +43,23 @@ pub struct Policy {
     pub can_find: bool,
 }
 
+impl Policy {
+    /// What the backend lacks that Restamp's promises rest on.
+    #[must_use]
+    pub fn lacks(&self) -> Vec<&'static str> {
+        let compare = match self.compare_and_set {
+            CompareAndSet::Atomic => None,
+            CompareAndSet::Racy => Some("atomic compare-and-set: every save is read back"),
+            CompareAndSet::None => Some("compare-and-set: a save at the same moment may be lost"),
+        };
+        let token = match self.token {
+            TokenSupport::None => Some("create tokens: a lost answer to a create is asked"),
+            TokenSupport::Native | TokenSupport::Field => None,
+        };
+        compare.into_iter().chain(token).collect()
+    }
+}
+
 /// Conflicts in a row on one save before its promise is answered "queued". The save goes on.
 pub const ROUNDS_WAITED_MAX: u32 = 5;
 /// Calls in flight at once, over all drafts.

@@ -7,7 +7,7 @@
 
 use super::document::DocumentError;
 use super::draft::{Draft, Phase, Turn};
-use super::event::{CallId, DraftId, Effect, Event, Misuse};
+use super::event::{CallId, DraftId, Effect, Event, Misuse, Step};
 use super::journal::{self, JournalError};
 use super::policy::{Policy, CALLS_MAX, DRAFTS_MAX};
 use super::random::Random;
@@ -20,6 +20,8 @@ pub struct Till {
     /// In the order in which they were opened.
     drafts: Vec<Draft>,
     next_call: u32,
+    /// What the backend lacks was told.
+    warned: bool,
 }
 
 /// A journal that cannot be read as a whole; the till was not opened and the journal is as it was.
@@ -35,7 +37,7 @@ impl Till {
     /// A till without drafts.
     #[must_use]
     pub fn new(policy: Policy) -> Till {
-        Till { policy, drafts: Vec::new(), next_call: 0 }
+        Till { policy, drafts: Vec::new(), next_call: 0, warned: false }
     }
 
     /// A till as its journal says, numbered from `first`. Call [`Till::handle`] with
@@ -86,13 +88,35 @@ impl Till {
                 draft.advance(&mut turn);
             }
         }
-        let out = turn.out;
+        let mut out = turn.out;
+        self.warn_once(&mut out);
         for effect in &out {
             if let Effect::NotOpened { draft, .. } = effect {
                 self.drafts.retain(|known| known.number != *draft);
             }
         }
         out
+    }
+
+    /// With the first draft that opens: what the backend lacks.
+    fn warn_once(&mut self, out: &mut Vec<Effect>) {
+        let opened = out.iter().find_map(|effect| match effect {
+            Effect::Opened(draft) if !self.warned => Some(*draft),
+            Effect::Opened(_)
+            | Effect::Journal(_)
+            | Effect::Call { .. }
+            | Effect::NotOpened { .. }
+            | Effect::Changed(_)
+            | Effect::Settle { .. }
+            | Effect::Notice { .. }
+            | Effect::Log { .. }
+            | Effect::Refused(_) => None,
+        });
+        let Some(draft) = opened else { return };
+        self.warned = true;
+        for lacking in self.policy.lacks() {
+            out.push(Effect::Log { draft, step: Step::WeakBackend(lacking) });
+        }
     }
 
     /// When [`Event::Wake`] is due next, if anything waits for time to pass.

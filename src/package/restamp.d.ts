@@ -200,6 +200,7 @@ export interface TillOptions {
   /** "indexeddb" (default where there is one), "memory", or your own. */
   store?: "indexeddb" | "memory" | Store;
   schedule?: Schedule;
+  /** Taken for later: messages are in English so far. */
   language?: string;
   /** Time, chance and waiting, for tests and simulation. */
   host?: { now?(): number; random?(): number; sleep?(ms: number, signal: AbortSignal): Promise<void> };
@@ -254,7 +255,7 @@ export interface TillEvents {
   outbox: { waiting: number };
   /**
    * Steps on the way of a save. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many places),
-   * asked (conflicts), in-doubt, echoed, waiting (until), committed, rejected, signed-out, ended.
+   * asked (conflicts), in-doubt, echoed, waiting (until), committed, rejected, signed-out, ended; and once, with the first draft, weak-backend (lacks).
    */
   log: { at: number; key?: string; level: "debug" | "info" | "warn" | "error"; event: string; [detail: string]: unknown };
 }

@@ -113,9 +113,6 @@ pub(super) fn notice(key: &str, told: &Told) -> JsValue {
             object.text("kind", "needs-reprice");
             object.text("message", "Prices and offers must be computed again.");
         }
-        Told::WeakBackend(promise) => {
-            object.text("kind", "weak-backend").text("message", promise);
-        }
     }
     parse(&object.finish())
 }
@@ -143,11 +140,12 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
         | Step::Committed
         | Step::Rejected
         | Step::SignedOut
-        | Step::Ended => {}
+        | Step::Ended
+        | Step::WeakBackend(_) => {}
     }
     let level = match step {
         Step::SaveSent(_) | Step::LoadSent | Step::Loaded => "debug",
-        Step::InDoubt | Step::SignedOut | Step::Rejected => "warn",
+        Step::InDoubt | Step::SignedOut | Step::Rejected | Step::WeakBackend(_) => "warn",
         Step::Stale
         | Step::Merged(..)
         | Step::Asked(_)
@@ -156,6 +154,9 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
         | Step::Committed
         | Step::Ended => "info",
     };
+    if let Step::WeakBackend(lacks) = step {
+        object.text("lacks", lacks);
+    }
     object.raw("level", &quoted(level));
     parse(&object.finish())
 }

@@ -1,8 +1,8 @@
 //! Opening a document.
 
 use restamp::core::call::{LoadOutcome, Rejection};
-use restamp::core::event::{Effect, Event, NotOpened, Outcome};
-use restamp::core::policy::Policy;
+use restamp::core::event::{DraftId, Effect, Event, NotOpened, Outcome, Step};
+use restamp::core::policy::{CompareAndSet, Policy, TokenSupport};
 use serde_json::json;
 
 use crate::desk::{policy, qty, raise, Desk, D, KEY};
@@ -115,4 +115,22 @@ fn a_draft_is_found_by_its_own_name_after_the_server_gave_it_a_key() {
     desk.settle();
     assert_ne!(desk.till.draft(D).expect("a draft").key(), own_name);
     assert_eq!(desk.till.find(&own_name), Some(D));
+}
+
+#[test]
+fn what_the_backend_lacks_is_logged_once_and_only_if_it_lacks_something() {
+    let weak = |desk: &Desk| {
+        let is_weak =
+            |effect: &&Effect| matches!(effect, Effect::Log { step: Step::WeakBackend(_), .. });
+        desk.effects.iter().filter(is_weak).count()
+    };
+    assert_eq!(weak(&Desk::open()), 0);
+    let (compare_and_set, token) = (CompareAndSet::Racy, TokenSupport::None);
+    let mut desk = Desk::new(Policy { compare_and_set, token, ..policy() });
+    for (number, told) in [(1, 2), (2, 0)] {
+        let document = br#"{"customer":"Walk-in","items":[]}"#.to_vec();
+        desk.effects.clear();
+        desk.handle(Event::Create { draft: DraftId(number), document });
+        assert_eq!(weak(&desk), told, "draft {number}");
+    }
 }
