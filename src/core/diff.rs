@@ -55,9 +55,9 @@ fn table(
     let mut places = Places::default();
     for row in &after.rows {
         let identity = copy.row_identity(row);
-        let changes = &mut found.changes.tables[number];
         let Some(at) = base.row_number(number, identity) else {
             let (_, nameless) = super::change::identity_of(row.span.of(copy.text()), rules);
+            let changes = &mut found.changes.tables[number];
             changes.push_new(identity, row.span.of(copy.text()).to_vec(), nameless);
             continue;
         };
@@ -68,14 +68,7 @@ fn table(
         if old.span.of(base.text()) == row.span.of(copy.text()) {
             continue;
         }
-        places.differ = false;
-        let edited = placed_row_fields((base, old), (copy, row), number, rules, &mut places);
-        if places.differ && is_repriced((base, old), (copy, row), number, rules) {
-            found.repriced.push((number, identity.to_owned()));
-        }
-        if !edited.is_empty() {
-            changes.rows.push((identity.to_owned(), RowChange::Edited(edited)));
-        }
+        row_edits((base, old), (copy, row), (number, rules), &mut places, found);
     }
     let changes = &mut found.changes.tables[number];
     if matched < before.rows.len() {
@@ -89,6 +82,26 @@ fn table(
     sort_by(&mut changes.rows, |a, b| a.0 < b.0);
     if !in_order {
         changes.moves = order(copy, number, |row| base.row(number, row).is_some());
+    }
+}
+
+fn row_edits(
+    (base, old): (&Document, &Row),
+    (copy, row): (&Document, &Row),
+    (number, rules): (usize, &TableRules),
+    places: &mut Places,
+    found: &mut Difference,
+) {
+    let identity = copy.row_identity(row);
+    places.differ = false;
+    let edited = placed_row_fields((base, old), (copy, row), number, rules, places);
+    let (before, after) = (base.cells(number, old), copy.cells(number, row));
+    if places.differ && is_repriced(before, after, rules) {
+        found.repriced.push((number, identity.to_owned()));
+    }
+    if !edited.is_empty() {
+        let changed = (identity.to_owned(), RowChange::Edited(edited));
+        found.changes.tables[number].rows.push(changed);
     }
 }
 
@@ -154,19 +167,29 @@ fn is_persons_rate(name: &str, cells: Cells<'_>, rules: &TableRules) -> bool {
     }
 }
 
-/// Whether the server gave the row another price: nobody typed one.
-fn is_repriced(
-    (base, old): (&Document, &Row),
-    (copy, row): (&Document, &Row),
-    number: usize,
-    rules: &TableRules,
-) -> bool {
+/// Whether the server gave a row another price: nobody typed one.
+fn is_repriced(before: Cells<'_>, after: Cells<'_>, rules: &TableRules) -> bool {
     rules.price.as_ref().is_some_and(|price| {
-        !is_set(copy.cell(number, row, &price.manual))
-            && price.reprice.iter().any(|name| {
-                !same_or_zero(base.cell(number, old, name), copy.cell(number, row, name))
-            })
+        !is_set(after.get(&price.manual))
+            && price.reprice.iter().any(|name| !same_or_zero(before.get(name), after.get(name)))
     })
+}
+
+/// Edits of a row whose cells stand at the same positions in both copies and differ at the listed
+/// ones; and whether the server repriced it.
+pub(super) fn listed_edits(
+    before: Cells<'_>,
+    after: Cells<'_>,
+    listed: &[u32],
+    rules: &TableRules,
+) -> (FieldChanges, bool) {
+    let mut edited = FieldChanges::new();
+    let is_wanted = |name: &str| is_persons_rate(name, after, rules);
+    for at in listed.iter().map(|at| *at as usize) {
+        let (name, value) = (after.name(at), after.value(at).unwrap_or_default());
+        note(&mut edited, &rules.fields, &name, before.value(at), value, &is_wanted);
+    }
+    (edited, is_repriced(before, after, rules))
 }
 
 /// Where the fields of one copy are in another: mostly at the same positions, and where not,
@@ -286,22 +309,17 @@ fn aligned_table(
             }
         }
         let identity = copy.row_identity(row);
-        if is_repriced((base, old), (copy, row), number, rules) {
+        let (edited, repriced) = match listed {
+            Some(listed) => listed_edits(old_cells, cells, listed, rules),
+            None => {
+                let is_wanted = |name: &str| is_persons_rate(name, cells, rules);
+                let edited = fields(&rules.fields, old_cells, cells, &mut places, is_wanted);
+                (edited, is_repriced(old_cells, cells, rules))
+            }
+        };
+        if repriced {
             found.repriced.push((number, identity.to_owned()));
         }
-        let is_wanted = |name: &str| is_persons_rate(name, cells, rules);
-        let edited = match listed {
-            Some(listed) => {
-                let mut edited = FieldChanges::new();
-                for at in listed.iter().map(|at| *at as usize) {
-                    let (name, value) = (cells.name(at), cells.value(at).unwrap_or_default());
-                    let old = old_cells.value(at);
-                    note(&mut edited, &rules.fields, &name, old, value, &is_wanted);
-                }
-                edited
-            }
-            None => fields(&rules.fields, old_cells, cells, &mut places, is_wanted),
-        };
         if !edited.is_empty() {
             changes.rows.push((identity.to_owned(), RowChange::Edited(edited)));
         }

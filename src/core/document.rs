@@ -6,6 +6,7 @@ use super::profile::{Profile, TableRules};
 mod align;
 mod table;
 
+pub(crate) use align::{common, goes_on, moved, new_value, read_row};
 pub use align::{Alignment, RowDifference, TableAlignment};
 pub(crate) use table::occurrence;
 pub use table::{Cells, Row, Table};

@@ -347,9 +347,18 @@ pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
 /// Whether a key as written (without quotes) spells `name`.
 #[must_use]
 pub fn key_is(key: &[u8], name: &str) -> bool {
-    // A key that spells a name with escapes is longer than the name.
-    key == name.as_bytes()
-        || (key.len() > name.len() && key.contains(&b'\\') && unescape(key) == name)
+    let name = name.as_bytes();
+    // Most keys differ in their first byte, which an escape may spell otherwise.
+    match (key.first(), name.first()) {
+        (Some(a), Some(b)) if a != b && *a != b'\\' => false,
+        // A key that spells a name with escapes is longer than the name.
+        _ => {
+            key == name
+                || (key.len() > name.len()
+                    && key.contains(&b'\\')
+                    && unescape(key).as_bytes() == name)
+        }
+    }
 }
 
 /// The string that a JSON string value means; `None` for other kinds.

@@ -5,10 +5,10 @@
 //! over it. What only a person can decide is a [`Conflict`]; until then the newest copy's value
 //! stands (a row that somebody edited stays, all money stays).
 
-use super::change::{Changes, FieldChange, RowChange, TableChanges};
+use super::change::{Changes, FieldChange, FieldChanges, RowChange, TableChanges};
 use super::conflict::Conflict;
 use super::diff::{aligned_difference, difference, same_content, Difference};
-use super::document::{Document, DocumentError, Row};
+use super::document::{Cells, Document, DocumentError};
 use super::profile::{Profile, Rule, TableRules};
 use super::render::{render, Audience};
 
@@ -119,24 +119,7 @@ pub fn merge_incoming(
     profile: &Profile,
     doubt: Option<Doubt<'_>>,
 ) -> Merge {
-    let mut walk = Walk {
-        base,
-        mine,
-        theirs,
-        profile,
-        incoming,
-        sent: doubt.map(|doubt| doubt.sent),
-        by: saved_by(theirs, profile),
-        merge: Merge {
-            pending: Changes::none(profile),
-            conflicts: Vec::new(),
-            incoming: Vec::new(),
-            derived: Vec::new(),
-            reapplied: Vec::new(),
-            notices: Vec::new(),
-            needs_reprice: false,
-        },
-    };
+    let mut walk = Walk::new(base, mine, theirs, profile, incoming, doubt);
     if !mine.is_empty() {
         walk.header();
         for (number, rules) in profile.tables.iter().enumerate() {
@@ -145,6 +128,24 @@ pub fn merge_incoming(
     }
     walk.repriced();
     walk.finish()
+}
+
+/// Lays my edits of one row over what the newest copy has of it, where both have the row: what of
+/// them is still to be saved. `incoming` is what they changed there, `repriced` whether the
+/// server gave it another price. `None` if somebody has to be asked.
+pub(super) fn merge_row(
+    rules: &TableRules,
+    (base, theirs): (Cells<'_>, Cells<'_>),
+    mine: &FieldChanges,
+    incoming: &FieldChanges,
+    repriced: bool,
+) -> Option<FieldChanges> {
+    let mut scope = fields::Scope::new(&rules.fields, String::new());
+    (scope.base, scope.theirs) = (Fields(Some(base)), Fields(Some(theirs)));
+    (scope.mine, scope.incoming) = (mine, incoming);
+    scope.contested = !incoming.is_empty();
+    scope.row(rules, repriced);
+    scope.conflicts.is_empty().then_some(scope.pending)
 }
 
 /// Reads the newest copy, side by side with the base as far as they line up, and says what
@@ -223,6 +224,27 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn new(
+        base: &'a Document,
+        mine: &'a Changes,
+        theirs: &'a Document,
+        profile: &'a Profile,
+        incoming: &'a Difference,
+        doubt: Option<Doubt<'a>>,
+    ) -> Walk<'a> {
+        let merge = Merge {
+            pending: Changes::none(profile),
+            conflicts: Vec::new(),
+            incoming: Vec::new(),
+            derived: Vec::new(),
+            reapplied: Vec::new(),
+            notices: Vec::new(),
+            needs_reprice: false,
+        };
+        let (sent, by) = (doubt.map(|doubt| doubt.sent), saved_by(theirs, profile));
+        Walk { base, mine, theirs, profile, incoming, sent, by, merge }
+    }
+
     fn ask(&mut self, mut conflict: Conflict) {
         conflict.by.clone_from(&self.by);
         self.merge.conflicts.push(conflict);
@@ -279,28 +301,23 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The fields of a document or of one of its rows.
+/// The fields of a document or of one of its rows, or none.
 #[derive(Clone, Copy)]
-enum Fields<'a> {
-    None,
-    Document(&'a Document),
-    Row(&'a Document, usize, &'a Row),
-}
+struct Fields<'a>(Option<Cells<'a>>);
 
 impl<'a> Fields<'a> {
+    const NONE: Fields<'static> = Fields(None);
+
+    fn of_document(document: &'a Document) -> Fields<'a> {
+        Fields(Some(document.fields()))
+    }
+
     fn of_row(document: &'a Document, table: usize, identity: &str) -> Fields<'a> {
-        match document.row(table, identity) {
-            Some(row) => Fields::Row(document, table, row),
-            None => Fields::None,
-        }
+        Fields(document.row(table, identity).map(|row| document.cells(table, row)))
     }
 
     fn get(self, name: &str) -> Option<&'a [u8]> {
-        match self {
-            Fields::None => None,
-            Fields::Document(document) => document.field(name),
-            Fields::Row(document, table, row) => document.cell(table, row, name),
-        }
+        self.0?.get(name)
     }
 }
 
@@ -347,11 +364,6 @@ fn touches_price(pending: &Changes, theirs: &Document, profile: &Profile) -> boo
         || profile.tables.iter().zip(&pending.tables).enumerate().any(|(number, (rules, table))| {
             rules.is_priced() && table.rows.iter().any(|row| row_counts(rules, number, row))
         })
-}
-
-/// My value of a field: my change over the base.
-fn my_value(change: &FieldChange, base: Option<&[u8]>) -> Option<Vec<u8>> {
-    change.over(base).map(std::borrow::Cow::into_owned)
 }
 
 /// The rows that a table's changes hold, with nothing in them, are no changes.

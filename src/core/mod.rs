@@ -18,6 +18,7 @@ pub mod op;
 pub mod order;
 pub mod path;
 pub mod policy;
+pub mod prepared;
 pub mod profile;
 pub mod random;
 pub mod reapply;

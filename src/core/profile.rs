@@ -118,6 +118,13 @@ impl FieldRules {
     }
 }
 
+impl FieldRules {
+    fn has_money(&self) -> bool {
+        let all = self.named.iter().chain(&self.prefixes).map(|(_, rule)| rule);
+        all.chain(&self.otherwise).any(|rule| *rule == Rule::Money)
+    }
+}
+
 /// The rules of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TableRules {
@@ -144,6 +151,12 @@ pub struct TableRules {
 }
 
 impl TableRules {
+    /// Whether a row is money or carries an outside number, so that rows concern one another.
+    #[must_use]
+    pub fn is_delicate(&self) -> bool {
+        self.transaction.is_some() || self.fields.has_money()
+    }
+
     /// Whether changes in this table's rows change what the customer pays for.
     #[must_use]
     pub fn is_priced(&self) -> bool {

@@ -70,7 +70,11 @@ pub enum Reapplied {
     },
 }
 
-fn parse(which: &'static str, text: &[u8], profile: &Profile) -> Result<Document, ReapplyError> {
+pub(super) fn parse(
+    which: &'static str,
+    text: &[u8],
+    profile: &Profile,
+) -> Result<Document, ReapplyError> {
     Document::parse(text.to_vec(), profile).map_err(|error| ReapplyError::Document { which, error })
 }
 
@@ -116,7 +120,11 @@ pub fn reapply(
     Ok(Reapplied::Open { text, merge: merged })
 }
 
-fn changes(base: &Document, mine: &Mine, profile: &Profile) -> Result<Changes, ReapplyError> {
+pub(super) fn changes(
+    base: &Document,
+    mine: &Mine,
+    profile: &Profile,
+) -> Result<Changes, ReapplyError> {
     match mine {
         Mine::Document(text) => {
             let mine = parse("mine", text, profile)?;
@@ -279,44 +287,5 @@ impl Notice {
             }
         }
         object.finish()
-    }
-}
-
-/// A base and my side, read once and kept for many newest copies.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    base: Document,
-    mine: Changes,
-    profile: Profile,
-}
-
-impl Prepared {
-    /// Reads both.
-    ///
-    /// # Errors
-    /// [`ReapplyError`] if the base or an edit is malformed.
-    pub fn new(base: &[u8], mine: &Mine, profile: Profile) -> Result<Prepared, ReapplyError> {
-        let base = parse("base", base, &profile)?;
-        let mine = changes(&base, mine, &profile)?;
-        Ok(Prepared { base, mine, profile })
-    }
-
-    /// Lays mine over the newest copy, reading it side by side with the base.
-    ///
-    /// # Errors
-    /// [`ReapplyError`] if it is no document.
-    pub fn merge(&self, theirs: Vec<u8>) -> Result<Reapplied, ReapplyError> {
-        let read = merge::read_newest(&self.base, theirs, &self.profile);
-        let (theirs, incoming) =
-            read.map_err(|error| ReapplyError::Document { which: "theirs", error })?;
-        if let Some(state) = ended(&self.base, Some(&theirs), &self.profile) {
-            let (base, mine) = (&self.base, &self.mine);
-            let ending = leftover_of(base, mine, Some(&theirs), state, &self.profile);
-            return Ok(Reapplied::Ended { ending, text: theirs.text().to_vec() });
-        }
-        let (base, mine, profile) = (&self.base, &self.mine, &self.profile);
-        let merge = merge::merge_incoming(base, mine, &theirs, &incoming, profile, None);
-        let text = merge.text(&theirs, profile, Audience::Page);
-        Ok(Reapplied::Open { text, merge })
     }
 }

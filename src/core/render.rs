@@ -1,7 +1,7 @@
 //! A document's text with changes laid over it: what did not change is copied as it stands.
 
 use super::change::{Changes, FieldChanges, InsertedRow, RowChange, TableChanges};
-use super::document::{Document, Row};
+use super::document::{Cells, Document, Row};
 use super::json::{self, Span};
 use super::op::Place;
 use super::order::sort_by;
@@ -314,33 +314,12 @@ impl<'a> TablePatch<'a> {
 
     fn edit_row(&self, row: &Row, fields: &FieldChanges, patches: &mut Vec<Patch>) {
         let cells = self.base.cells(self.number, row);
-        let mut added = Vec::new();
-        for (name, change) in fields {
-            let place = cells.span(name);
-            let Some(value) = change.over(place.map(|span| span.of(self.base.text()))) else {
-                continue;
-            };
-            match place {
-                Some(span) => patches.push(Patch::new(span, value.into_owned())),
-                None => push_member(&mut added, name, &value),
-            }
-        }
-        if !added.is_empty() {
-            let comma = usize::from(cells.is_empty());
-            patches.push(Patch::insert(row.span.end - 1, added.split_off(comma)));
-        }
+        let edits = edits_of(self.base.text(), cells, row.span.end - 1, fields);
+        patches.extend(edits.into_iter().map(|(span, text)| Patch::new(span, text)));
     }
 
     fn new_row(&self, new: &InsertedRow, position: usize) -> Vec<u8> {
-        let names_itself =
-            self.rules.server_row.as_ref().is_some_and(|name| self.rules.row.contains(name));
-        let row = match &self.rules.server_row {
-            Some(name) if self.audience == Audience::Server || !names_itself => {
-                without(&new.row, name)
-            }
-            Some(_) | None => new.row.clone(),
-        };
-        self.at_position(row, position)
+        self.at_position(new_row(new, self.rules, self.audience), position)
     }
 
     /// The row with its position, for the server.
@@ -351,6 +330,39 @@ impl<'a> TablePatch<'a> {
             }
             (Audience::Server, None) | (Audience::Page, _) => row,
         }
+    }
+}
+
+/// The stretches of an object's text that edits replace, and what by; new members go in at `end`.
+pub(super) fn edits_of(
+    text: &[u8],
+    cells: Cells<'_>,
+    end: u32,
+    edits: &FieldChanges,
+) -> Vec<(Span, Vec<u8>)> {
+    let mut patches = Vec::with_capacity(edits.len());
+    let mut added = Vec::new();
+    for (name, change) in edits {
+        let place = cells.span(name);
+        let Some(value) = change.over(place.map(|span| span.of(text))) else { continue };
+        match place {
+            Some(span) => patches.push((span, value.into_owned())),
+            None => push_member(&mut added, name, &value),
+        }
+    }
+    if !added.is_empty() {
+        let comma = usize::from(cells.is_empty());
+        patches.push((Span { start: end, end }, added.split_off(comma)));
+    }
+    patches
+}
+
+/// A new row as it goes out: a name that the server gave a former row is left out.
+pub(super) fn new_row(new: &InsertedRow, rules: &TableRules, audience: Audience) -> Vec<u8> {
+    let names_itself = rules.server_row.as_ref().is_some_and(|name| rules.row.contains(name));
+    match &rules.server_row {
+        Some(name) if audience == Audience::Server || !names_itself => without(&new.row, name),
+        Some(_) | None => new.row.clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The exported pure functions: `merge`, `mergeBytes`, `classify`, `delay`.
 
-use js_sys::{Array, Object, Uint8Array, WebAssembly};
+use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -14,7 +14,8 @@ use crate::adapters::{self, CallKind, HttpResponse};
 use crate::core::conflict::Conflict;
 use crate::core::json::list;
 use crate::core::op::Op;
-use crate::core::reapply::{reapply, Circumstances, Mine, Prepared, Reapplied};
+use crate::core::prepared::{Kind, Prepared};
+use crate::core::reapply::{reapply, Circumstances, Mine, Reapplied};
 
 fn mine(value: &JsValue) -> Result<Mine, JsValue> {
     let ops = get(value, "ops");
@@ -91,7 +92,7 @@ pub fn merge_bytes(
     let kind = prepared.run(document_text(theirs, "theirs")?)?;
     let object = Object::new();
     set(&object, "kind", &KINDS[kind].into());
-    set(&object, "bytes", &prepared.bytes());
+    set(&object, "bytes", &Uint8Array::from(prepared.bytes.as_slice()));
     set(&object, "conflicts", &prepared.conflicts());
     Ok(object.into())
 }
@@ -157,6 +158,12 @@ fn milliseconds(value: &JsValue, argument: &str) -> Result<Option<u64>, JsValue>
     Ok(Some(given as u64))
 }
 
+/// The module's memory, for views of results.
+#[wasm_bindgen(js_name = moduleMemory)]
+pub fn module_memory() -> JsValue {
+    wasm_bindgen::memory()
+}
+
 /// A base and my side, read once and kept in the module's memory for many newest copies; and the
 /// last result. The page's own class of this name is made of it (src/package/prepared.js): it
 /// asks for as little as it needs, since every object and text that crosses costs more than the
@@ -186,28 +193,25 @@ pub fn prepare_merge(
 impl PreparedMerge {
     /// Lays mine over the newest copy. The kind of the result: 0 merged, 1 conflict, 2 terminal.
     pub fn run(&mut self, theirs: Vec<u8>) -> Result<usize, JsValue> {
-        let result = self.prepared.merge(theirs).map_err(|error| of_reapply(&error))?;
-        let (kind, bytes, conflicts) = match result {
-            Reapplied::Open { text, merge } => {
-                (usize::from(!merge.conflicts.is_empty()), text, merge.conflicts)
-            }
-            Reapplied::Ended { text, .. } => (2, text, Vec::new()),
-        };
-        (self.bytes, self.conflicts) = (bytes, conflicts);
-        Ok(kind)
+        let buffer = std::mem::take(&mut self.bytes);
+        let laid = self.prepared.merge(theirs, buffer).map_err(|error| of_reapply(&error))?;
+        (self.bytes, self.conflicts) = (laid.text, laid.conflicts);
+        Ok(match laid.kind {
+            Kind::Merged => 0,
+            Kind::Conflict => 1,
+            Kind::Ended => 2,
+        })
     }
 
-    /// A copy of the result's text.
-    pub fn bytes(&self) -> Uint8Array {
-        Uint8Array::from(self.bytes.as_slice())
+    /// Where the result's text lies in the module's memory: valid until the next call of anything
+    /// in this package.
+    pub fn start(&self) -> usize {
+        self.bytes.as_ptr() as usize
     }
 
-    /// The result's text where it lies in the module's memory: valid until the next call of
-    /// anything in this package.
-    pub fn view(&self) -> Uint8Array {
-        let memory: WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
-        let (start, length) = (self.bytes.as_ptr() as u32, self.bytes.len() as u32);
-        Uint8Array::new_with_byte_offset_and_length(&memory.buffer(), start, length)
+    /// How many bytes it has.
+    pub fn length(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The result's conflicts.

@@ -3,20 +3,20 @@ use restamp::core::diff::{aligned_difference, difference};
 use restamp::core::document::Document;
 use restamp::core::profile::Profile;
 
-struct Rng(u64);
+pub struct Rng(pub u64);
 impl Rng {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e3779b97f4a7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58476d1ce4e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d049bb133111eb);
         z ^ (z >> 31)
     }
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 }
-fn row(id: u64, rng: &mut Rng) -> Vec<(String, String)> {
+pub fn row(id: u64, rng: &mut Rng) -> Vec<(String, String)> {
     let mut r = vec![
         ("name".into(), format!("\"n{id}\"")),
         ("modified".into(), "\"2026-01-01 10:00:00.000001\"".into()),
@@ -34,7 +34,7 @@ fn row(id: u64, rng: &mut Rng) -> Vec<(String, String)> {
     }
     r
 }
-fn text(
+pub fn text(
     header: &[(String, String)],
     rows: &[Vec<(String, String)>],
     pays: &[Vec<(String, String)>],

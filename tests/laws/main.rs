@@ -16,6 +16,7 @@ mod journal;
 mod merge;
 mod ops;
 mod panics;
+mod prepared;
 mod resolve;
 #[path = "../simulation/server.rs"]
 mod server;

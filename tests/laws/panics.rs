@@ -7,8 +7,9 @@ use restamp::core::journal::replay;
 use restamp::core::json;
 use restamp::core::op::Op;
 use restamp::core::path::Path;
+use restamp::core::prepared::Prepared;
 use restamp::core::profile::Profile;
-use restamp::core::reapply::{reapply, Circumstances, Mine, Prepared};
+use restamp::core::reapply::{reapply, Circumstances, Mine};
 
 use crate::cases;
 use crate::desk::profile;
@@ -53,8 +54,8 @@ fn try_all(base: &[u8], mine: Mine, theirs: &[u8], sent: Option<Vec<u8>>, profil
         serde_json::from_slice::<serde::Any>(&result.to_json()).expect("JSON");
     }
     if let Ok(prepared) = Prepared::new(base, &mine, profile.clone()) {
-        if let Ok(result) = prepared.merge(theirs.to_vec()) {
-            serde_json::from_slice::<serde::Any>(&result.to_json()).expect("JSON");
+        if let Ok(result) = prepared.merge(theirs.to_vec(), Vec::new()) {
+            serde_json::from_slice::<serde::Any>(&result.text).expect("JSON");
         }
     }
 }

@@ -12,6 +12,8 @@ use std::ops::Range;
 
 mod rows;
 
+pub(crate) use rows::read_row;
+
 use super::table::{Lookup, Table, GONE};
 use super::{Document, DEPTH_MAX, DOCUMENT_BYTES_MAX, ROWS_MAX};
 use crate::core::json::{self, Kind, Member, Span};
@@ -211,24 +213,31 @@ impl Lookup {
     }
 }
 
-fn moved(span: Span, shift: i64) -> Option<Span> {
+/// A stretch put elsewhere; `None` beyond what a place can say.
+pub(crate) fn moved(span: Span, shift: i64) -> Option<Span> {
     let place = |at: u32| u32::try_from(i64::from(at) + shift).ok();
     Some(Span { start: place(span.start)?, end: place(span.end)? })
 }
 
-fn is_number_byte(byte: Option<&u8>) -> bool {
+pub(super) fn is_number_byte(byte: Option<&u8>) -> bool {
     matches!(byte, Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
 }
 
+/// Whether a value that ended with `last` in one text goes on with `next` in another, as a number
+/// may.
+pub(crate) fn goes_on(last: Option<&u8>, next: Option<&u8>) -> bool {
+    matches!(last, Some(b'0'..=b'9')) && is_number_byte(next)
+}
+
 /// The end of a value that the known copy does not have: checked like any other.
-fn new_value(text: &[u8], start: usize, depth: usize) -> Option<usize> {
+pub(crate) fn new_value(text: &[u8], start: usize, depth: usize) -> Option<usize> {
     let end = json::skip_nested(text, start, depth).ok()?;
     std::str::from_utf8(&text[start..end]).ok().map(|_| end)
 }
 
 /// How many bytes agree from the start. Eight at a time: in WebAssembly the comparison of slices
 /// goes byte by byte.
-fn common(a: &[u8], b: &[u8]) -> usize {
+pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
     const STEP: usize = 32;
     let mut at = 0;
     for (x, y) in a.chunks_exact(STEP).zip(b.chunks_exact(STEP)) {
@@ -240,6 +249,13 @@ fn common(a: &[u8], b: &[u8]) -> usize {
             break;
         }
         at += STEP;
+    }
+    for (x, y) in a[at..].chunks_exact(8).zip(b[at..].chunks_exact(8)) {
+        let difference = word(x, 0) ^ word(y, 0);
+        if difference != 0 {
+            return at + difference.trailing_zeros() as usize / 8;
+        }
+        at += 8;
     }
     let rest = a[at..].iter().zip(&b[at..]).position(|(x, y)| x != y);
     at + rest.unwrap_or_else(|| (a.len() - at).min(b.len() - at))

@@ -68,7 +68,8 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn new(text: &'a [u8], members: &'a [Member], start: u32) -> Cells<'a> {
+    /// The members of the object that begins at `start`; their places count from there.
+    pub(crate) fn new(text: &'a [u8], members: &'a [Member], start: u32) -> Cells<'a> {
         Cells { text, members, start }
     }
 
@@ -82,6 +83,11 @@ impl<'a> Cells<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// The members' places, counted from the object's start.
+    pub(crate) fn members(&self) -> &'a [Member] {
+        self.members
     }
 
     fn shifted(&self, span: Span) -> Span {
@@ -150,7 +156,17 @@ impl Row {
         Row { span, first_cell, cells_end, is_own: false, is_derived, identity }
     }
 
-    pub(super) fn identity<'a>(&'a self, text: &'a [u8]) -> &'a str {
+    /// How many bytes of the row's text say its identity, with the byte behind; `None` if it is
+    /// not spelled there.
+    pub(crate) fn named_within(&self) -> Option<usize> {
+        match &self.identity {
+            Identity::Written(span) => Some(span.end as usize + 1),
+            Identity::Made(_) => None,
+        }
+    }
+
+    /// The identity as written in the text that the row was read from, or made.
+    pub(crate) fn identity<'a>(&'a self, text: &'a [u8]) -> &'a str {
         match &self.identity {
             Identity::Written(span) => {
                 let at = self.span.start;
@@ -214,6 +230,11 @@ impl Table {
         let has_made = self.rows.iter().any(|row| matches!(row.identity, Identity::Made(_)));
         self.lookup =
             Lookup { slots: Arc::new(slots), renumbered: None, added: Vec::new(), has_made };
+    }
+
+    /// Whether some row's identity is not spelled by its text.
+    pub(crate) fn has_made_identities(&self) -> bool {
+        self.lookup.has_made
     }
 
     pub(super) fn cells<'a>(&'a self, text: &'a [u8], row: &Row) -> Cells<'a> {

@@ -1,5 +1,7 @@
 //! The rules of single fields.
 
+use std::borrow::Cow;
+
 use super::*;
 use crate::core::amount::{self, same};
 use crate::core::change::{amount_or_zero, entry, put, FieldChanges};
@@ -37,9 +39,9 @@ pub(super) struct Scope<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn header(&mut self) {
         let mut scope = Scope::new(&self.profile.fields, String::new());
-        scope.base = Fields::Document(self.base);
-        scope.theirs = Fields::Document(self.theirs);
-        scope.sent = self.sent.map_or(Fields::None, Fields::Document);
+        scope.base = Fields::of_document(self.base);
+        scope.theirs = Fields::of_document(self.theirs);
+        scope.sent = self.sent.map_or(Fields::NONE, Fields::of_document);
         scope.mine = &self.mine.fields;
         scope.incoming = &self.incoming.changes.fields;
         scope.contested = !self.incoming.changes.is_empty();
@@ -60,9 +62,9 @@ impl<'a> Scope<'a> {
         Scope {
             rules,
             prefix,
-            base: Fields::None,
-            theirs: Fields::None,
-            sent: Fields::None,
+            base: Fields::NONE,
+            theirs: Fields::NONE,
+            sent: Fields::NONE,
             mine: &NO_CHANGES,
             incoming: &NO_CHANGES,
             contested: false,
@@ -72,10 +74,25 @@ impl<'a> Scope<'a> {
         }
     }
 
-    pub(super) fn mine(&self, name: &str) -> Option<Vec<u8>> {
+    /// The rules of a row that both have.
+    pub(super) fn row(&mut self, rules: &'a TableRules, repriced: bool) {
+        self.frozen();
+        if let Some(measure) = &rules.measure {
+            self.measure(measure);
+        }
+        if let Some(price) = &rules.price {
+            self.price(price, repriced);
+        }
+        self.serials(rules.measure.as_ref().map(|measure| measure.quantity.as_str()));
+        self.groups();
+        self.single();
+    }
+
+    /// My value of a field: my change over the base.
+    pub(super) fn mine(&self, name: &str) -> Option<Cow<'a, [u8]>> {
         match entry(self.mine, name) {
-            Some(change) => my_value(change, self.base.get(name)),
-            None => self.base.get(name).map(<[u8]>::to_vec),
+            Some(change) => change.over(self.base.get(name)),
+            None => self.base.get(name).map(Cow::Borrowed),
         }
     }
 
@@ -173,13 +190,13 @@ impl<'a> Scope<'a> {
             let dropped = echo || !rule.is_client_owned();
             return if dropped { Decision::Drop } else { fits(change.clone(), theirs) };
         }
-        let Some(mine) = my_value(change, base) else { return Decision::Ask(Reason::BothChanged) };
+        let Some(mine) = change.over(base) else { return Decision::Ask(Reason::BothChanged) };
         if self.in_doubt(name, rule) {
             return Decision::Ask(Reason::AnswerLost);
         }
         match rule {
             Rule::System | Rule::Server | Rule::Theirs | Rule::Frozen => Decision::Drop,
-            Rule::Mine => Decision::Keep(FieldChange::Typed(mine)),
+            Rule::Mine => Decision::Keep(FieldChange::Typed(mine.into_owned())),
             Rule::Counter => counter(change, base, &mine, theirs),
             Rule::Money => match change.step_from(base) {
                 Some(step) => fits(FieldChange::Step(step), theirs),

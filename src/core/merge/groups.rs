@@ -1,5 +1,7 @@
 //! Fields that are one decision: groups, prices, units, serial numbers.
 
+use std::borrow::Cow;
+
 use super::fields::{lines, union, Scope};
 use super::*;
 use crate::core::amount::{self, is_empty, is_set, same, same_or_zero};
@@ -8,6 +10,8 @@ use crate::core::conflict::{shown, Reason};
 use crate::core::json::ObjectWriter;
 use crate::core::op::Op;
 use crate::core::profile::{Group, Price};
+
+const NULL: Cow<'static, [u8]> = Cow::Borrowed(b"null");
 
 impl<'a> Scope<'a> {
     pub(super) fn groups(&mut self) {
@@ -38,10 +42,9 @@ impl<'a> Scope<'a> {
             for name in &group.fields {
                 let value = self.mine(name);
                 if !same(value.as_deref(), self.theirs.get(name)) {
-                    let value = value.unwrap_or_else(|| b"null".to_vec());
                     let change = match entry(self.mine, name) {
                         Some(change) => change.clone(),
-                        None => FieldChange::Found(value),
+                        None => FieldChange::Found(value.unwrap_or(NULL).into_owned()),
                     };
                     self.keep(name, &change);
                 }
@@ -52,11 +55,11 @@ impl<'a> Scope<'a> {
     /// Fields that are one decision. A derived field does not count where its source is set.
     fn decision(&mut self, fields: &'a [String], name: &str, derived: &[(String, String)]) {
         self.done.extend(fields.iter().map(String::as_str));
-        let ignored = |field: &str, value: &dyn Fn(&str) -> Option<Vec<u8>>| {
+        let ignored = |field: &str, value: &dyn Fn(&str) -> Option<Cow<'a, [u8]>>| {
             derived.iter().any(|(known, source)| known == field && is_set(value(source).as_deref()))
         };
         let my = |field: &str| self.mine(field);
-        let their = |field: &str| self.theirs.get(field).map(<[u8]>::to_vec);
+        let their = |field: &str| self.theirs.get(field).map(Cow::Borrowed);
         let mine_counts = fields.iter().any(|f| self.is_mine(f) && !ignored(f, &my));
         let theirs_count = fields.iter().any(|f| self.is_theirs(f) && !ignored(f, &their));
         if !mine_counts {
@@ -83,7 +86,7 @@ impl<'a> Scope<'a> {
 
     /// What a question about several fields says beside both sides: before, and until answered.
     fn show_group(&self, conflict: &mut Conflict, fields: &[String]) {
-        let before = |name: &str| self.base.get(name).map(<[u8]>::to_vec);
+        let before = |name: &str| self.base.get(name).map(Cow::Borrowed);
         conflict.base = Some(self.members(fields, before));
         conflict.provisional.clone_from(&conflict.theirs);
     }
@@ -103,7 +106,7 @@ impl<'a> Scope<'a> {
                 let mut conflict = self.question("@price", Reason::Repriced, &price.fields);
                 conflict.mine = Some(self.members(&price.fields, |name| self.mine(name)));
                 conflict.theirs = Some(
-                    self.members(&price.fields, |name| self.theirs.get(name).map(<[u8]>::to_vec)),
+                    self.members(&price.fields, |name| self.theirs.get(name).map(Cow::Borrowed)),
                 );
                 self.show_group(&mut conflict, &price.fields);
                 self.conflicts.push(conflict);
@@ -119,15 +122,18 @@ impl<'a> Scope<'a> {
         let unit = |is: &dyn Fn(&str) -> bool| measure.unit.iter().any(|name| is(name));
         let unit_mine = unit(&|name| self.is_mine(name));
         let unit_theirs = unit(&|name| self.is_theirs(name));
+        let crossed =
+            unit_mine && self.is_theirs(quantity) || unit_theirs && self.is_mine(quantity);
+        if !crossed {
+            return;
+        }
         let agreed = measure
             .unit
             .iter()
             .map(String::as_str)
             .chain([quantity])
             .all(|name| same(self.mine(name).as_deref(), self.theirs.get(name)));
-        let crossed =
-            unit_mine && self.is_theirs(quantity) || unit_theirs && self.is_mine(quantity);
-        if !crossed || agreed {
+        if agreed {
             return;
         }
         self.done.extend(measure.unit.iter().map(String::as_str));
@@ -137,7 +143,7 @@ impl<'a> Scope<'a> {
         let mut conflict = self.question("@measure", Reason::UnitAgainstQuantity, &fields);
         conflict.mine = Some(self.members(&fields, |name| self.mine(name)));
         conflict.theirs =
-            Some(self.members(&fields, |name| self.theirs.get(name).map(<[u8]>::to_vec)));
+            Some(self.members(&fields, |name| self.theirs.get(name).map(Cow::Borrowed)));
         self.show_group(&mut conflict, &fields);
         self.conflicts.push(conflict);
     }
@@ -165,7 +171,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The named fields that either side changed and that hold something, as an object.
-    fn members(&self, fields: &[String], value: impl Fn(&str) -> Option<Vec<u8>>) -> Vec<u8> {
+    fn members(&self, fields: &[String], value: impl Fn(&str) -> Option<Cow<'a, [u8]>>) -> Vec<u8> {
         let mut object = ObjectWriter::new();
         for name in fields {
             let changed = self.is_mine(name)
@@ -187,7 +193,7 @@ impl<'a> Scope<'a> {
         conflict.provisional = self.theirs.get(name).map(<[u8]>::to_vec);
         for field in fields.iter().filter(|field| self.is_mine(field) || self.is_theirs(field)) {
             // Mine is the whole decision: also what I left as it was.
-            let value = self.mine(field).unwrap_or_else(|| b"null".to_vec());
+            let value = self.mine(field).unwrap_or(NULL).into_owned();
             let path = [self.prefix.as_str(), field].concat();
             conflict.on_mine.push(Op::Set { path, value, typed: true });
         }

@@ -71,7 +71,7 @@ impl<'a> Walk<'a> {
         let mut scope = Scope::new(&rules.fields, prefix);
         scope.base = Fields::of_row(self.base, number, identity);
         scope.theirs = Fields::of_row(self.theirs, number, identity);
-        scope.sent = self.sent.map_or(Fields::None, |sent| Fields::of_row(sent, number, identity));
+        scope.sent = self.sent.map_or(Fields::NONE, |sent| Fields::of_row(sent, number, identity));
         scope.contested = !self.incoming.changes.is_empty();
         scope
     }
@@ -117,16 +117,7 @@ impl<'a> Walk<'a> {
         {
             scope.incoming = incoming;
         }
-        scope.frozen();
-        if let Some(measure) = &rules.measure {
-            scope.measure(measure);
-        }
-        if let Some(price) = &rules.price {
-            scope.price(price, self.incoming.is_repriced(number, identity));
-        }
-        scope.serials(rules.measure.as_ref().map(|measure| measure.quantity.as_str()));
-        scope.groups();
-        scope.single();
+        scope.row(rules, self.incoming.is_repriced(number, identity));
         let pending = std::mem::take(&mut scope.pending);
         let conflicts = std::mem::take(&mut scope.conflicts);
         if !pending.is_empty() {
@@ -331,7 +322,8 @@ impl<'a> Walk<'a> {
         conflict.provisional.clone_from(&conflict.theirs);
         for (name, change) in differing {
             let path = crate::core::path::cell_path(&rules.name, identity, &name);
-            if let Some(value) = my_value(&change, None) {
+            if let Some(value) = change.over(None) {
+                let value = value.into_owned();
                 conflict.on_mine.push(Op::Set { path, value, typed: true });
             }
         }

@@ -261,13 +261,7 @@ impl<'a> RowWalk<'a> {
     }
 
     fn read_row(&mut self, at: usize) -> Option<Row> {
-        let first = self.own.len();
-        let end = read_cells(self.text, at, &mut self.own).ok()?;
-        std::str::from_utf8(&self.text[at..end]).ok()?;
-        let cells = &self.own[first..];
-        let mut row = Row::new(self.text, Span::new(at, end), cells, first, self.rules);
-        row.is_own = true;
-        (!matches!(row.identity, Identity::Made(_))).then_some(row)
+        read_row(self.text, at, self.rules, &mut self.own)
     }
 
     /// Whether two added rows have one identity: then they are told apart by counting.
@@ -285,4 +279,20 @@ impl<'a> RowWalk<'a> {
             self.number = number;
         }
     }
+}
+
+/// The row at this place of a text, checked like any other, its cells added to `cells`; `None`
+/// unless there is one that is named by its own text.
+pub(crate) fn read_row(
+    text: &[u8],
+    at: usize,
+    rules: &TableRules,
+    cells: &mut Vec<Member>,
+) -> Option<Row> {
+    let first = cells.len();
+    let end = read_cells(text, at, cells).ok()?;
+    std::str::from_utf8(&text[at..end]).ok()?;
+    let mut row = Row::new(text, Span::new(at, end), &cells[first..], first, rules);
+    row.is_own = true;
+    (!matches!(row.identity, Identity::Made(_))).then_some(row)
 }
