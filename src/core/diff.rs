@@ -54,8 +54,9 @@ fn table(
     let mut in_order = true;
     let mut places = Places::default();
     for row in &after.rows {
-        let identity = copy.row_identity(row);
-        let Some(at) = base.row_number(number, identity) else {
+        let next = if matched == 0 { 0 } else { last + 1 };
+        let Some(at) = base.row_like(number, copy, row, next) else {
+            let identity = copy.row_identity(row);
             let (_, nameless) = super::change::identity_of(row.span.of(copy.text()), rules);
             let changes = &mut found.changes.tables[number];
             changes.push_new(identity, row.span.of(copy.text()).to_vec(), nameless);
@@ -65,7 +66,7 @@ fn table(
         last = at;
         matched += 1;
         let old = &before.rows[at];
-        if old.span.of(base.text()) == row.span.of(copy.text()) {
+        if json::equal(base.row_text(old), copy.row_text(row)) {
             continue;
         }
         row_edits((base, old), (copy, row), (number, rules), &mut places, found);
@@ -156,6 +157,7 @@ fn placed_row_fields(
 ) -> FieldChanges {
     let (before, after) = (base.cells(number, old), copy.cells(number, row));
     let is_wanted = |name: &str| is_persons_rate(name, after, rules);
+    places.turn_to((old.shape(), row.shape()));
     fields(&rules.fields, before, after, places, is_wanted)
 }
 
@@ -197,22 +199,47 @@ pub(super) fn listed_edits(
 #[derive(Debug, Default)]
 struct Places {
     known: Vec<usize>,
+    /// Where those of the last rows are, or [`NOWHERE`].
+    found: Vec<usize>,
+    /// The shapes of the two rows before that this was learned from.
+    shapes: Option<(u32, u32)>,
+    /// The two rows have the keys of those before: no key is looked at.
+    are_sure: bool,
+    /// How many fields of the rows before were in both.
+    matched: usize,
     /// Whether any value differs, of whosever field.
     differ: bool,
 }
 
+/// The position of a field that is not there.
+const NOWHERE: usize = usize::MAX;
+
 impl Places {
-    /// The position in `before` of the field at `at` in `after`.
-    fn of(&mut self, at: usize, before: Cells<'_>, after: Cells<'_>) -> Option<usize> {
+    /// Goes on to two rows of these shapes.
+    fn turn_to(&mut self, shapes: (u32, u32)) {
+        let shapes = Some(shapes).filter(|(before, after)| *before != 0 && *after != 0);
+        self.are_sure = shapes.is_some() && self.shapes == shapes;
+        self.shapes = shapes;
+    }
+
+    /// The position in `before` of the field at `at` in `after`; asked for one after the other.
+    fn of(&mut self, at: usize, before: Cells<'_>, after: Cells<'_>) -> usize {
+        if !self.are_sure {
+            let found = self.find(at, before, after).unwrap_or(NOWHERE);
+            self.found.truncate(at);
+            self.found.push(found);
+        }
+        self.found[at]
+    }
+
+    fn find(&mut self, at: usize, before: Cells<'_>, after: Cells<'_>) -> Option<usize> {
         while self.known.len() <= at {
             self.known.push(self.known.len());
         }
-        if before.key(self.known[at]) == after.key(at) {
-            return Some(self.known[at]);
+        if before.key(self.known[at]) != after.key(at) {
+            self.known[at] = before.position(&after.name(at))?;
         }
-        let found = before.position(&after.name(at))?;
-        self.known[at] = found;
-        Some(found)
+        Some(self.known[at])
     }
 }
 
@@ -225,16 +252,20 @@ fn fields(
     is_wanted: impl Fn(&str) -> bool,
 ) -> FieldChanges {
     let mut found = FieldChanges::new();
+    if places.are_sure && places.matched == before.len() && after.are_same(&before, &places.found) {
+        return found;
+    }
     let mut matched = 0;
     for at in 0..after.len() {
-        let value = after.value(at).unwrap_or_default();
-        let old = places.of(at, before, after).and_then(|place| before.value(place));
-        matched += usize::from(old.is_some());
-        if old != Some(value) {
+        let place = places.of(at, before, after);
+        matched += usize::from(place != NOWHERE);
+        if !after.is_same(at, &before, place) {
             places.differ = true;
+            let (old, value) = (before.value(place), after.value(at).unwrap_or_default());
             note(&mut found, rules, &after.name(at), old, value, &is_wanted);
         }
     }
+    places.matched = matched;
     if matched == before.len() {
         return found;
     }

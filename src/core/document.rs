@@ -4,6 +4,7 @@ use super::json::{self, JsonError, Kind, Member, Span};
 use super::profile::{Profile, TableRules};
 
 mod align;
+mod shape;
 mod table;
 
 pub(crate) use align::{common, goes_on, moved, new_value, read_row};
@@ -56,55 +57,14 @@ impl Document {
         if text.len() > DOCUMENT_BYTES_MAX {
             return Err(DocumentError::TooLarge);
         }
-        if let Err(error) = std::str::from_utf8(&text) {
-            return Err(DocumentError::NotJson { at: error.valid_up_to() });
+        match Index::read(&text, profile) {
+            Ok(Index { object, fields, tables }) => Ok(Document { text, object, fields, tables }),
+            // Text that is not UTF-8 is none at all, whatever else is wrong with it.
+            Err(error) => Err(match std::str::from_utf8(&text) {
+                Ok(_) => error,
+                Err(error) => DocumentError::NotJson { at: error.valid_up_to() },
+            }),
         }
-        let start = json::skip_space(&text, 0);
-        if json::kind(&text[start..]) != Kind::Object {
-            json::check(&text).map_err(|error| DocumentError::NotJson { at: error.at })?;
-            return Err(DocumentError::NotAnObject);
-        }
-        let mut fields = Vec::new();
-        let mut tables = vec![Table::default(); profile.tables.len()];
-        let mut refused = None;
-        let walked = json::members_with(&text, start, &mut |key, start| {
-            let number =
-                profile.tables.iter().position(|rules| json::key_is(key.of(&text), &rules.name));
-            let end = match number {
-                Some(number) if text.get(start) == Some(&b'[') => {
-                    let rules = &profile.tables[number];
-                    match Table::read(&text, start, rules)? {
-                        Ok(table) => tables[number] = table,
-                        Err(error) => refused = Some(error),
-                    }
-                    tables[number].array.end as usize
-                }
-                Some(number) => {
-                    let end = json::skip_nested(&text, start, DEPTH_MAX - 1)?;
-                    tables[number] = Table::default();
-                    if &text[start..end] != b"null" {
-                        refused = Some(not_a_table(&profile.tables[number]));
-                    }
-                    end
-                }
-                None => json::skip_nested(&text, start, DEPTH_MAX - 1)?,
-            };
-            fields.push(Member { key, value: Span::new(start, end) });
-            if refused.is_some() {
-                return Err(JsonError { at: start });
-            }
-            Ok(end)
-        });
-        let end = match (walked, refused) {
-            (_, Some(error)) => return Err(error),
-            (Err(error), None) => return Err(DocumentError::NotJson { at: error.at }),
-            (Ok(end), None) => end,
-        };
-        let rest = json::skip_space(&text, end);
-        if rest != text.len() {
-            return Err(DocumentError::NotJson { at: rest });
-        }
-        Ok(Document { object: Span::new(start, end), text, fields, tables })
     }
 
     /// The whole text.
@@ -161,6 +121,17 @@ impl Document {
         self.row_number(table, identity).map(|number| &self.tables[table].rows[number])
     }
 
+    /// The number of the row with the identity of a row of another copy; most likely `next`.
+    pub(super) fn row_like(
+        &self,
+        table: usize,
+        copy: &Document,
+        row: &Row,
+        next: usize,
+    ) -> Option<usize> {
+        self.tables[table].number_like(&self.text, row.identity_bytes(&copy.text), next)
+    }
+
     /// The text of a row's object.
     #[must_use]
     pub fn row_text(&self, row: &Row) -> &[u8] {
@@ -183,6 +154,64 @@ impl Document {
     #[must_use]
     pub fn cell_span(&self, table: usize, row: &Row, name: &str) -> Option<Span> {
         self.cells(table, row).span(name)
+    }
+}
+
+/// Where the fields and rows of a text lie.
+struct Index {
+    object: Span,
+    fields: Vec<Member>,
+    tables: Vec<Table>,
+}
+
+impl Index {
+    fn read(text: &[u8], profile: &Profile) -> Result<Index, DocumentError> {
+        let start = json::skip_space(text, 0);
+        if json::kind(&text[start..]) != Kind::Object {
+            json::check(text).map_err(|error| DocumentError::NotJson { at: error.at })?;
+            return Err(DocumentError::NotAnObject);
+        }
+        let mut fields = Vec::new();
+        let mut tables = vec![Table::default(); profile.tables.len()];
+        let mut refused = None;
+        let walked = json::members_with(text, start, &mut |key, start| {
+            let name = key.of(text);
+            let number = profile.tables.iter().position(|rules| json::key_is(name, &rules.name));
+            let end = match number {
+                Some(number) if text.get(start) == Some(&b'[') => {
+                    let rules = &profile.tables[number];
+                    match Table::read(text, start, rules)? {
+                        Ok(table) => tables[number] = table,
+                        Err(error) => refused = Some(error),
+                    }
+                    tables[number].array.end as usize
+                }
+                Some(number) => {
+                    let end = json::skip_nested(text, start, DEPTH_MAX - 1)?;
+                    tables[number] = Table::default();
+                    if &text[start..end] != b"null" {
+                        refused = Some(not_a_table(&profile.tables[number]));
+                    }
+                    end
+                }
+                None => json::skip_nested(text, start, DEPTH_MAX - 1)?,
+            };
+            fields.push(Member { key, value: Span::new(start, end) });
+            if refused.is_some() {
+                return Err(JsonError { at: start });
+            }
+            Ok(end)
+        });
+        let end = match (walked, refused) {
+            (_, Some(error)) => return Err(error),
+            (Err(error), None) => return Err(DocumentError::NotJson { at: error.at }),
+            (Ok(end), None) => end,
+        };
+        let rest = json::skip_space(text, end);
+        if rest != text.len() {
+            return Err(DocumentError::NotJson { at: rest });
+        }
+        Ok(Index { object: Span::new(start, end), fields, tables })
     }
 }
 

@@ -6,7 +6,10 @@
 
 use std::borrow::Cow;
 
+mod scan;
 mod write;
+pub(crate) use scan::{common, equal, has_escape, hash, same, skip_short};
+use scan::{skip_number, skip_string};
 pub use write::{list, push_text, quoted, text_list, ObjectWriter};
 
 /// Deepest nesting that is read. Deeper text is an error, so recursion is bounded.
@@ -85,16 +88,22 @@ pub fn skip_space(text: &[u8], mut at: usize) -> usize {
 /// # Errors
 /// [`JsonError`] with the offset where the text stops being JSON.
 pub fn check(text: &[u8]) -> Result<Span, JsonError> {
-    if let Err(error) = std::str::from_utf8(text) {
-        return Err(JsonError { at: error.valid_up_to() });
-    }
     let start = skip_space(text, 0);
-    let end = skip_value(text, start)?;
+    let end = skip_value(text, start).map_err(|error| first_error(text, error))?;
     let rest = skip_space(text, end);
     if rest != text.len() {
-        return Err(JsonError { at: rest });
+        return Err(first_error(text, JsonError { at: rest }));
     }
     Ok(Span::new(start, end))
+}
+
+/// Where a text that is not JSON stops being it: where it stops being UTF-8, if it does. Reading
+/// finds that out on its way through the strings, but maybe behind the first mistake.
+pub(super) fn first_error(text: &[u8], found: JsonError) -> JsonError {
+    match std::str::from_utf8(text) {
+        Ok(_) => found,
+        Err(error) => JsonError { at: error.valid_up_to() },
+    }
 }
 
 /// The end of the value that starts at `at`, checked against the grammar.
@@ -154,92 +163,8 @@ fn skip_word(text: &[u8], at: usize, word: &[u8]) -> Result<usize, JsonError> {
     }
 }
 
-/// The end of the string whose opening quote is at `at`.
-fn skip_string(text: &[u8], at: usize) -> Result<usize, JsonError> {
-    if text.get(at) != Some(&b'"') {
-        return Err(JsonError { at });
-    }
-    let mut i = at + 1;
-    loop {
-        // Eight plain characters at a time.
-        while let Some(chunk) = text.get(i..i + 8) {
-            if has_special(chunk) {
-                break;
-            }
-            i += 8;
-        }
-        loop {
-            match text.get(i) {
-                Some(b'"') => return Ok(i + 1),
-                Some(b'\\') => {
-                    i = skip_escape(text, i)?;
-                    break;
-                }
-                Some(0..=0x1f) | None => return Err(JsonError { at: i }),
-                Some(_) => i += 1,
-            }
-        }
-    }
-}
-
-/// Whether one of eight bytes is a quote, a backslash or a control character.
-fn has_special(chunk: &[u8]) -> bool {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(chunk);
-    let word = u64::from_le_bytes(bytes);
-    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-    let quote = zero(word ^ (LOW * b'"' as u64));
-    let backslash = zero(word ^ (LOW * b'\\' as u64));
-    let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
-    quote | backslash | control != 0
-}
-
-fn skip_escape(text: &[u8], at: usize) -> Result<usize, JsonError> {
-    match text.get(at + 1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
-        Some(b'u') if text.len() >= at + 6 => {
-            if text[at + 2..at + 6].iter().all(u8::is_ascii_hexdigit) {
-                Ok(at + 6)
-            } else {
-                Err(JsonError { at })
-            }
-        }
-        Some(_) | None => Err(JsonError { at }),
-    }
-}
-
-fn skip_digits(text: &[u8], at: usize) -> Result<usize, JsonError> {
-    let mut end = at;
-    while text.get(end).is_some_and(u8::is_ascii_digit) {
-        end += 1;
-    }
-    if end == at {
-        Err(JsonError { at })
-    } else {
-        Ok(end)
-    }
-}
-
-fn skip_number(text: &[u8], at: usize) -> Result<usize, JsonError> {
-    let first = at + usize::from(text[at] == b'-');
-    let mut end = match text.get(first) {
-        Some(b'0') => first + 1,
-        _ => skip_digits(text, first)?,
-    };
-    if text.get(end) == Some(&b'.') {
-        end = skip_digits(text, end + 1)?;
-    }
-    if let Some(b'e' | b'E') = text.get(end) {
-        let sign = usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
-        end = skip_digits(text, end + 1 + sign)?;
-    }
-    Ok(end)
-}
-
 /// One member of an object: the key's text between its quotes, and where the value lies.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Member {
     /// The key without its quotes, escapes as written.
     pub key: Span,
@@ -347,16 +272,14 @@ pub fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
 /// Whether a key as written (without quotes) spells `name`.
 #[must_use]
 pub fn key_is(key: &[u8], name: &str) -> bool {
-    let name = name.as_bytes();
+    let spelled = name.as_bytes();
     // Most keys differ in their first byte, which an escape may spell otherwise.
-    match (key.first(), name.first()) {
+    match (key.first(), spelled.first()) {
         (Some(a), Some(b)) if a != b && *a != b'\\' => false,
         // A key that spells a name with escapes is longer than the name.
         _ => {
-            key == name
-                || (key.len() > name.len()
-                    && key.contains(&b'\\')
-                    && unescape(key).as_bytes() == name)
+            equal(key, spelled)
+                || (key.len() > name.len() && has_escape(key) && unescape(key) == name)
         }
     }
 }

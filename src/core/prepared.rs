@@ -7,6 +7,8 @@
 //! merged, alone. Where anything else could matter (a copy that does not line up, a question, an
 //! ended document) the general merge has the word: the walk gives up, and nothing was done.
 
+use std::sync::Arc;
+
 use super::change::Changes;
 use super::conflict::Conflict;
 use super::document::Document;
@@ -26,7 +28,7 @@ use plan::Plan;
 pub struct Prepared {
     base: Document,
     mine: Changes,
-    profile: Profile,
+    profile: Arc<Profile>,
     /// `None` if my side cannot be laid over copies unseen.
     plan: Option<Plan>,
 }
@@ -58,7 +60,11 @@ impl Prepared {
     ///
     /// # Errors
     /// [`ReapplyError`] if the base or an edit is malformed.
-    pub fn new(base: &[u8], mine: &Mine, profile: Profile) -> Result<Prepared, ReapplyError> {
+    pub fn new(
+        base: Vec<u8>,
+        mine: &Mine,
+        profile: Arc<Profile>,
+    ) -> Result<Prepared, ReapplyError> {
         let base = parse("base", base, &profile)?;
         let mine = changes(&base, mine, &profile)?;
         let plan = Plan::new(&base, &mine, &profile);

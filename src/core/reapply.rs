@@ -72,10 +72,10 @@ pub enum Reapplied {
 
 pub(super) fn parse(
     which: &'static str,
-    text: &[u8],
+    text: Vec<u8>,
     profile: &Profile,
 ) -> Result<Document, ReapplyError> {
-    Document::parse(text.to_vec(), profile).map_err(|error| ReapplyError::Document { which, error })
+    Document::parse(text, profile).map_err(|error| ReapplyError::Document { which, error })
 }
 
 /// Lays mine over theirs. `theirs` of `None` means that the server has the document no more.
@@ -89,8 +89,8 @@ pub fn reapply(
     profile: &Profile,
     circumstances: &Circumstances,
 ) -> Result<Reapplied, ReapplyError> {
-    let base = parse("base", base, profile)?;
-    let theirs = theirs.map(|text| parse("theirs", text, profile)).transpose()?;
+    let base = parse("base", base.to_vec(), profile)?;
+    let theirs = theirs.map(|text| parse("theirs", text.to_vec(), profile)).transpose()?;
     let changes = changes(&base, mine, profile)?;
     if let Some(state) = ended(&base, theirs.as_ref(), profile) {
         let ending = leftover_of(&base, &changes, theirs.as_ref(), state, profile);
@@ -101,7 +101,7 @@ pub fn reapply(
         return Ok(Reapplied::Ended { ending: Ending::deleted(), text: b"{}".to_vec() });
     };
     let sent = circumstances.lost_sent.as_deref();
-    let sent = sent.map(|text| parse("sent", text, profile)).transpose()?;
+    let sent = sent.map(|text| parse("sent", text.to_vec(), profile)).transpose()?;
     let mut merged = match already_saved(mine, sent.as_ref(), &theirs, profile, circumstances)? {
         Some((rest, token)) => {
             let mut merged = merge::merge(&theirs, &rest, &theirs, profile, None);
@@ -127,7 +127,7 @@ pub(super) fn changes(
 ) -> Result<Changes, ReapplyError> {
     match mine {
         Mine::Document(text) => {
-            let mine = parse("mine", text, profile)?;
+            let mine = parse("mine", text.clone(), profile)?;
             Ok(difference(base, &mine, profile).changes)
         }
         Mine::Ops(ops) => apply_all(ops, 0, base, profile),
@@ -174,7 +174,8 @@ fn already_saved(
     let token = by_token.map(str::to_owned);
     let rest = match mine {
         Mine::Document(text) => {
-            difference(sent.unwrap_or(theirs), &parse("mine", text, profile)?, profile).changes
+            difference(sent.unwrap_or(theirs), &parse("mine", text.clone(), profile)?, profile)
+                .changes
         }
         Mine::Ops(ops) => {
             let carries = |op: &Op| match op {

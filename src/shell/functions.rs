@@ -184,7 +184,7 @@ pub fn prepare_merge(
 ) -> Result<PreparedMerge, JsValue> {
     let profile = options::profile(profile)?;
     let base = document_text(base, "base")?;
-    let prepared = Prepared::new(&base, &mine(mine_value)?, profile);
+    let prepared = Prepared::new(base, &mine(mine_value)?, profile);
     let prepared = prepared.map_err(|error| of_reapply(&error))?;
     Ok(PreparedMerge { prepared, bytes: Vec::new(), conflicts: Vec::new() })
 }

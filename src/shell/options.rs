@@ -1,6 +1,7 @@
 //! What the page says about a till: checked once, here.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use wasm_bindgen::prelude::*;
 
@@ -74,29 +75,47 @@ pub(super) fn schedule(value: JsValue) -> Result<Schedule, JsValue> {
     })
 }
 
+#[wasm_bindgen(module = "/src/package/freeze.js")]
+extern "C" {
+    // Caught, for only functions with glue of their own get short names in the build.
+    #[wasm_bindgen(js_name = isConstant, catch)]
+    fn is_constant(value: &JsValue) -> Result<bool, JsValue>;
+}
+
+/// A profile that was read.
+struct Read {
+    value: JsValue,
+    text: Vec<u8>,
+    profile: Arc<Profile>,
+}
+
+thread_local! {
+    /// A page merges with one profile all day: reading it costs more than a small merge.
+    static RECENT: RefCell<Option<Read>> = const { RefCell::new(None) };
+}
+
 /// A profile of the page; `undefined` is the one without rules.
-pub(super) fn profile(value: &JsValue) -> Result<Profile, JsValue> {
+pub(super) fn profile(value: &JsValue) -> Result<Arc<Profile>, JsValue> {
     if value.is_undefined() {
-        return Ok(Profile::default());
+        return Ok(Arc::default());
     }
     if !value.is_object() {
         return Err(invalid("profile", "an object"));
     }
-    let text = stringify(value, "profile")?;
-    // A page merges with one profile all day: reading it costs more than a small merge.
-    RECENT.with_borrow_mut(|recent| match recent {
-        Some((known, profile)) if *known == text => Ok(profile.clone()),
-        _ => {
-            let profile = Profile::parse(&text).map_err(|error| of_profile(&error))?;
-            *recent = Some((text, profile.clone()));
-            Ok(profile)
+    RECENT.with_borrow_mut(|recent| {
+        if let Some(read) = recent.as_ref().filter(|read| read.value == *value) {
+            if is_constant(value) == Ok(true) {
+                return Ok(read.profile.clone());
+            }
         }
+        let text = stringify(value, "profile")?;
+        let profile = match recent.as_ref().filter(|read| read.text == text) {
+            Some(read) => read.profile.clone(),
+            None => Arc::new(Profile::parse(&text).map_err(|error| of_profile(&error))?),
+        };
+        *recent = Some(Read { value: value.clone(), text, profile: profile.clone() });
+        Ok(profile)
     })
-}
-
-thread_local! {
-    /// The last profile that was read, and its text.
-    static RECENT: RefCell<Option<(Vec<u8>, Profile)>> = const { RefCell::new(None) };
 }
 
 /// The policy of a till with this backend.
@@ -115,7 +134,7 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
         token @ (TokenSupport::None | TokenSupport::Field | TokenSupport::Native) => token,
     };
     Ok(Policy {
-        profile,
+        profile: Profile::clone(&profile),
         schedule,
         background: Schedule::BACKGROUND,
         compare_and_set: guarantees.compare_and_set,

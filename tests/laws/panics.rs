@@ -53,7 +53,7 @@ fn try_all(base: &[u8], mine: Mine, theirs: &[u8], sent: Option<Vec<u8>>, profil
     if let Ok(result) = reapply(base, &mine, Some(theirs), profile, &circumstances) {
         serde_json::from_slice::<serde::Any>(&result.to_json()).expect("JSON");
     }
-    if let Ok(prepared) = Prepared::new(base, &mine, profile.clone()) {
+    if let Ok(prepared) = Prepared::new(base.to_vec(), &mine, profile.clone().into()) {
         if let Ok(result) = prepared.merge(theirs.to_vec(), Vec::new()) {
             serde_json::from_slice::<serde::Any>(&result.text).expect("JSON");
         }

@@ -31,7 +31,7 @@ proptest! {
     ) {
         let profile = crate::desk::profile(true);
         let my_document = Mine::Document(text(&after(&base, &mine, "m"), false));
-        let Ok(prepared) = Prepared::new(&text(&base, false), &my_document, profile) else {
+        let Ok(prepared) = Prepared::new(text(&base, false), &my_document, profile.into()) else {
             return Ok(());
         };
         let mut theirs = after(&base, &theirs, "t");
@@ -129,7 +129,9 @@ fn planned_is_general_row_by_row() {
         let payments = [payment];
         let base = plain_text(&header, &rows, &payments, pretty);
         let mine = Mine::Ops(my_edits(&rows, &mut rng));
-        let Ok(prepared) = Prepared::new(&base, &mine, profile.clone()) else { continue };
+        let Ok(prepared) = Prepared::new(base.clone(), &mine, profile.clone().into()) else {
+            continue;
+        };
         header[1].1 = "\"b\"".into();
         if rng.below(4) == 0 {
             header[3].1 = format!("{}", rng.below(100_000));

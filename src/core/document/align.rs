@@ -231,8 +231,7 @@ pub(crate) fn goes_on(last: Option<&u8>, next: Option<&u8>) -> bool {
 
 /// The end of a value that the known copy does not have: checked like any other.
 pub(crate) fn new_value(text: &[u8], start: usize, depth: usize) -> Option<usize> {
-    let end = json::skip_nested(text, start, depth).ok()?;
-    std::str::from_utf8(&text[start..end]).ok().map(|_| end)
+    json::skip_nested(text, start, depth).ok()
 }
 
 /// How many bytes agree from the start. Eight at a time: in WebAssembly the comparison of slices

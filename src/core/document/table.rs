@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::shape::RowReader;
 use super::{fallback_text, DocumentError, DEPTH_MAX, ROWS_MAX};
 use crate::core::json::{self, JsonError, Member, Span};
 use crate::core::profile::TableRules;
@@ -30,6 +31,8 @@ pub struct Row {
     pub(super) first_cell: u32,
     pub(super) cells_end: u32,
     pub(super) is_own: bool,
+    /// See [`Row::shape`].
+    pub(super) shape: u32,
     /// The server builds this row (free items, offers).
     pub is_derived: bool,
     pub(super) identity: Identity,
@@ -100,6 +103,11 @@ impl<'a> Cells<'a> {
         self.members.get(at).map(|member| self.shifted(member.key).of(self.text))
     }
 
+    /// Whether the member at this position is called `name`.
+    pub(crate) fn is_called(&self, at: usize, name: &str) -> bool {
+        self.key(at).is_some_and(|key| json::key_is(key, name))
+    }
+
     /// The value at this position.
     #[must_use]
     pub fn value(&self, at: usize) -> Option<&'a [u8]> {
@@ -110,6 +118,30 @@ impl<'a> Cells<'a> {
     #[must_use]
     pub fn value_span(&self, at: usize) -> Option<Span> {
         self.members.get(at).map(|member| self.shifted(member.value))
+    }
+
+    /// Whether the value at this position is the one at `other` of other cells.
+    #[inline(always)]
+    pub(crate) fn is_same(&self, at: usize, cells: &Cells<'_>, other: usize) -> bool {
+        let (Some(one), Some(two)) = (self.members.get(at), cells.members.get(other)) else {
+            return false;
+        };
+        let length = one.value.end - one.value.start;
+        let (i, j) = (self.start + one.value.start, cells.start + two.value.start);
+        length == two.value.end - two.value.start
+            && json::same(self.text, i as usize, cells.text, j as usize, length as usize)
+    }
+
+    /// Whether all values are those that other cells have at `places`.
+    pub(crate) fn are_same(&self, cells: &Cells<'_>, places: &[usize]) -> bool {
+        let mut at = 0;
+        while at < self.members.len() {
+            if !places.get(at).is_some_and(|place| self.is_same(at, cells, *place)) {
+                return false;
+            }
+            at += 1;
+        }
+        true
     }
 
     /// The name at this position.
@@ -151,9 +183,16 @@ impl Row {
     ) -> Row {
         let (first_cell, cells_end) = (first as u32, (first + cells.len()) as u32);
         let cells = Cells::new(text, cells, span.start);
-        let identity = identity(cells, span, rules);
+        let named = rules.row.iter().filter_map(|name| cells.span(name));
+        let identity = identity(cells, span, named, rules);
         let is_derived = is_derived(cells, rules);
-        Row { span, first_cell, cells_end, is_own: false, is_derived, identity }
+        Row { span, first_cell, cells_end, is_own: false, shape: 0, is_derived, identity }
+    }
+
+    /// Rows of one number have the same keys at the same positions, here and in the copies that
+    /// this one was compared with; 0 if that is not known.
+    pub(crate) fn shape(&self) -> u32 {
+        self.shape
     }
 
     /// How many bytes of the row's text say its identity, with the byte behind; `None` if it is
@@ -167,14 +206,18 @@ impl Row {
 
     /// The identity as written in the text that the row was read from, or made.
     pub(crate) fn identity<'a>(&'a self, text: &'a [u8]) -> &'a str {
+        // Checked to be UTF-8 with the whole text.
+        std::str::from_utf8(self.identity_bytes(text)).unwrap_or_default()
+    }
+
+    /// The same, not checked again.
+    pub(super) fn identity_bytes<'a>(&'a self, text: &'a [u8]) -> &'a [u8] {
         match &self.identity {
             Identity::Written(span) => {
                 let at = self.span.start;
-                let span = Span { start: span.start + at, end: span.end + at };
-                // Checked to be UTF-8 with the whole text.
-                std::str::from_utf8(span.of(text)).unwrap_or_default()
+                Span { start: span.start + at, end: span.end + at }.of(text)
             }
-            Identity::Made(made) => made,
+            Identity::Made(made) => made.as_bytes(),
         }
     }
 }
@@ -186,20 +229,16 @@ impl Table {
         start: usize,
         rules: &TableRules,
     ) -> Result<Result<Table, DocumentError>, JsonError> {
-        let mut rows: Vec<Row> = Vec::new();
-        let mut cells: Vec<Member> = Vec::new();
+        let mut reader = RowReader::new(text, rules);
         let mut refused = None;
         let end = json::elements_with(text, start, &mut |at| {
             if text.get(at) != Some(&b'{') {
                 refused.get_or_insert(super::not_a_table(rules));
                 return json::skip_nested(text, at, DEPTH_MAX - 2);
             }
-            let first = cells.len();
-            let end = read_cells(text, at, &mut cells)?;
-            let row = Row::new(text, Span::new(at, end), &cells[first..], first, rules);
-            rows.push(row);
-            Ok(end)
+            reader.read(at)
         })?;
+        let (rows, cells) = reader.finish();
         if rows.len() > ROWS_MAX {
             refused = Some(DocumentError::TooLarge);
         }
@@ -215,19 +254,21 @@ impl Table {
     /// Makes the slots; a second row of one identity is told apart as its n-th occurrence.
     pub(super) fn number_rows(&mut self, text: &[u8]) {
         let mut slots = vec![0; (self.rows.len() * 2).next_power_of_two()];
+        let mut has_made = false;
         for number in 0..self.rows.len() {
-            let mut slot = free_slot(&slots, &self.rows, text, self.rows[number].identity(text));
+            let row = &self.rows[number];
+            let mut slot = free_slot(&slots, &self.rows, text, row.identity_bytes(text));
+            has_made |= matches!(row.identity, Identity::Made(_));
             if slots[slot] != 0 {
-                let given = self.rows[number].identity(text).to_owned();
-                let made = occurrence(&given, |made| {
-                    slots[free_slot(&slots, &self.rows, text, made)] != 0
+                let made = occurrence(row.identity(text), |made| {
+                    slots[free_slot(&slots, &self.rows, text, made.as_bytes())] != 0
                 });
-                slot = free_slot(&slots, &self.rows, text, &made);
+                slot = free_slot(&slots, &self.rows, text, made.as_bytes());
                 self.rows[number].identity = Identity::Made(made.into());
+                has_made = true;
             }
             slots[slot] = number as u32 + 1;
         }
-        let has_made = self.rows.iter().any(|row| matches!(row.identity, Identity::Made(_)));
         self.lookup =
             Lookup { slots: Arc::new(slots), renumbered: None, added: Vec::new(), has_made };
     }
@@ -243,24 +284,37 @@ impl Table {
     }
 
     pub(super) fn number(&self, text: &[u8], identity: &str) -> Option<usize> {
+        self.number_of(text, identity.as_bytes())
+    }
+
+    /// The same for a row that most likely has the number `next`.
+    pub(super) fn number_like(&self, text: &[u8], identity: &[u8], next: usize) -> Option<usize> {
+        match self.rows.get(next) {
+            Some(row) if json::equal(row.identity_bytes(text), identity) => Some(next),
+            Some(_) | None => self.number_of(text, identity),
+        }
+    }
+
+    fn number_of(&self, text: &[u8], identity: &[u8]) -> Option<usize> {
+        let is_it = |row: &Row| json::equal(row.identity_bytes(text), identity);
         let slots = &self.lookup.slots;
         if !slots.is_empty() {
             let last = slots.len() - 1;
-            let mut slot = hash(identity.as_bytes()) as usize & last;
+            let mut slot = json::hash(identity) as usize & last;
             while let Some(known) = slots[slot].checked_sub(1) {
                 let number = match &self.lookup.renumbered {
                     Some(numbers) => numbers[known as usize],
                     None => known,
                 };
                 let row = self.rows.get(number as usize).filter(|_| number != GONE);
-                if row.is_some_and(|row| row.identity(text) == identity) {
+                if row.is_some_and(is_it) {
                     return Some(number as usize);
                 }
                 slot = (slot + 1) & last;
             }
         }
         let added = self.lookup.added.iter().map(|number| *number as usize);
-        added.into_iter().find(|number| self.rows[*number].identity(text) == identity)
+        added.into_iter().find(|number| is_it(&self.rows[*number]))
     }
 }
 
@@ -292,11 +346,11 @@ pub(super) fn is_derived(cells: Cells<'_>, rules: &TableRules) -> bool {
 }
 
 /// The slot that holds the row of this identity, or the free one where it would go.
-fn free_slot(slots: &[u32], rows: &[Row], text: &[u8], identity: &str) -> usize {
+fn free_slot(slots: &[u32], rows: &[Row], text: &[u8], identity: &[u8]) -> usize {
     let last = slots.len() - 1;
-    let mut slot = hash(identity.as_bytes()) as usize & last;
+    let mut slot = json::hash(identity) as usize & last;
     while let Some(row) = slots[slot].checked_sub(1) {
-        if rows[row as usize].identity(text) == identity {
+        if json::equal(rows[row as usize].identity_bytes(text), identity) {
             break;
         }
         slot = (slot + 1) & last;
@@ -321,14 +375,19 @@ pub(super) fn read_cells(
     })
 }
 
-/// The first identity field that the row has counts; then the fallback.
-fn identity(cells: Cells<'_>, row: Span, rules: &TableRules) -> Identity {
-    for name in &rules.row {
-        let Some(span) = cells.span(name) else { continue };
+/// The first identity field that the row has counts (`named` are their values); then the
+/// fallback.
+pub(super) fn identity(
+    cells: Cells<'_>,
+    row: Span,
+    named: impl Iterator<Item = Span>,
+    rules: &TableRules,
+) -> Identity {
+    for span in named {
         let back = Span { start: span.start - row.start, end: span.end - row.start };
         match span.of(cells.text) {
             b"null" | b"\"\"" => {}
-            [b'"', inner @ .., b'"'] if inner.contains(&b'\\') => {
+            [b'"', inner @ .., b'"'] if json::has_escape(inner) => {
                 return Identity::Made(json::unescape(inner).into());
             }
             [b'"', ..] => {
@@ -347,9 +406,4 @@ fn identity(cells: Cells<'_>, row: Span, rules: &TableRules) -> Identity {
         }
     }
     Identity::Made(made.into())
-}
-
-/// FNV-1a, 32 bits.
-fn hash(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,5 +1,6 @@
 //! What becomes of my side wherever a newest copy leaves it alone.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::core::change::{Changes, FieldChanges, RowChange, TableChanges};
@@ -67,8 +68,8 @@ pub(super) struct TablePlan {
     pub(super) cells: Vec<u32>,
     /// My new rows, which go behind all others, in their order.
     pub(super) new_rows: Vec<Range<u32>>,
-    /// Of the first row's cells: key and class. Most rows have the same fields in the same order.
-    pub(super) classes: Vec<(Vec<u8>, Class)>,
+    /// Of the first row's cells, once looked up. Most rows have the same fields in the same order.
+    classes: Vec<Cell<Option<Class>>>,
     /// Rows are money or carry outside numbers: any change of theirs may concern mine.
     pub(super) is_delicate: bool,
     /// The server's own rows are among these, and leave with what they were computed from.
@@ -78,8 +79,10 @@ pub(super) struct TablePlan {
 /// My side, laid out over the base.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
-    /// Classes of the document's own fields, in the order of the base.
-    pub(super) fields: Vec<Class>,
+    /// Of the document's own fields, in the order of the base, once looked up.
+    classes: Vec<Cell<Option<Class>>>,
+    /// I changed fields of the document's own, perhaps ones that the base does not have.
+    pub(super) has_fields: bool,
     /// Positions of the fields that I changed, sorted.
     pub(super) mine: Vec<u32>,
     /// In the document's own fields, sorted by place.
@@ -104,7 +107,8 @@ impl Plan {
             return None;
         }
         let mut plan = Plan {
-            fields: Vec::new(),
+            classes: vec![Cell::new(None); base.fields().len()],
+            has_fields: !mine.fields.is_empty() || !merged.pending.fields.is_empty(),
             mine: Vec::new(),
             patches: Vec::new(),
             tables: Vec::new(),
@@ -145,17 +149,12 @@ impl Plan {
     fn header(&mut self, base: &Document, mine: &Changes, kept: &FieldChanges, profile: &Profile) {
         let cells = base.fields();
         for at in 0..cells.len() {
-            let name = cells.name(at);
-            let class = match profile.table(&name) {
-                Some(number) => {
-                    if Some(base.table(number).array) == cells.value_span(at) {
-                        self.order.push((at as u32, number as u32));
-                    }
-                    Class::Stop
-                }
-                None => header_class(&name, profile),
-            };
-            self.fields.push(class);
+            let number = profile.tables.iter().position(|rules| cells.is_called(at, &rules.name));
+            let Some(number) = number else { continue };
+            self.classes[at].set(Some(Class::Stop));
+            if Some(base.table(number).array) == cells.value_span(at) {
+                self.order.push((at as u32, number as u32));
+            }
         }
         self.mine = positions(cells, &[&mine.fields, kept]);
         self.patches = self.edit(base, cells, base.object().end - 1, kept);
@@ -177,12 +176,7 @@ impl Plan {
             ..TablePlan::default()
         };
         if let Some(row) = table.rows.first() {
-            let cells = base.cells(number, row);
-            plan.classes = (0..cells.len())
-                .map(|at| {
-                    (cells.key(at).unwrap_or_default().to_vec(), row_class(&cells.name(at), rules))
-                })
-                .collect();
+            plan.classes = vec![Cell::new(None); base.cells(number, row).len()];
         }
         if !mine.moves.is_empty() || !kept.moves.is_empty() {
             return None;
@@ -225,12 +219,36 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The class of the document's own field at a position of the base.
+    pub(super) fn class(&self, at: usize, base: &Document, profile: &Profile) -> Class {
+        looked_up(self.classes.get(at), || header_class(&base.fields().name(at), profile))
+    }
+}
+
 impl TablePlan {
-    /// The class of the cell at a position of some row.
-    pub(super) fn class(&self, at: usize, cells: Cells<'_>, rules: &TableRules) -> Class {
-        match self.classes.get(at) {
-            Some((key, class)) if Some(key.as_slice()) == cells.key(at) => *class,
-            Some(_) | None => row_class(&cells.name(at), rules),
+    /// The class of the cell at a position of some row; `first` are the first row's.
+    pub(super) fn class(
+        &self,
+        at: usize,
+        cells: Cells<'_>,
+        first: Cells<'_>,
+        rules: &TableRules,
+    ) -> Class {
+        let known = self.classes.get(at).filter(|_| cells.key(at) == first.key(at));
+        looked_up(known, || row_class(&cells.name(at), rules))
+    }
+}
+
+fn looked_up(known: Option<&Cell<Option<Class>>>, class: impl FnOnce() -> Class) -> Class {
+    match known.and_then(Cell::get) {
+        Some(class) => class,
+        None => {
+            let class = class();
+            if let Some(known) = known {
+                known.set(Some(class));
+            }
+            class
         }
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct RowWalk<'a, 'w> {
     table: &'a Table,
     rules: &'a TableRules,
     plan: &'a TablePlan,
+    /// The first row's cells, for which classes are kept.
+    first: Cells<'a>,
     /// The base's row in hand: all before it are settled.
     row: usize,
     /// The next of the plan's patches, and the next row that I changed.
@@ -57,9 +59,12 @@ struct Open {
 
 impl<'a, 'w> RowWalk<'a, 'w> {
     pub(super) fn new(walk: &'w mut Walk<'a>, number: usize) -> RowWalk<'a, 'w> {
+        let table = walk.base.table(number);
+        let first = table.rows.first().map(|row| walk.base.cells(number, row));
         RowWalk {
             number,
-            table: walk.base.table(number),
+            table,
+            first: first.unwrap_or(Cells::new(b"", &[], 0)),
             rules: &walk.profile.tables[number],
             plan: &walk.plan.tables[number],
             walk,
@@ -231,7 +236,7 @@ impl<'a, 'w> RowWalk<'a, 'w> {
     fn differ(&mut self, number: usize, row: &'a Row, first: usize) -> Option<()> {
         let cells = self.walk.base.cells(self.number, row);
         let Some((at, value)) = self.cell(cells) else { return self.other_row(number, first) };
-        let class = self.plan.class(at, cells, self.rules);
+        let class = self.class(at, cells);
         match class {
             Class::Name => return self.other_row(number, first),
             Class::Stop => return None,
@@ -249,6 +254,10 @@ impl<'a, 'w> RowWalk<'a, 'w> {
             }
         }
         self.walk.take_value(value.start as usize, value.end as usize, DEPTH_MAX - 3)
+    }
+
+    fn class(&self, at: usize, cells: Cells<'a>) -> Class {
+        self.plan.class(at, cells, self.first, self.rules)
     }
 
     /// The cell whose value holds the place where the texts part, or ends there and goes on.
@@ -332,7 +341,7 @@ impl<'a, 'w> RowWalk<'a, 'w> {
                 return Some(Some((members, listed)));
             }
             let Some((at, value)) = self.cell(before) else { return Some(None) };
-            match self.plan.class(at, before, self.rules) {
+            match self.class(at, before) {
                 Class::Name => return Some(None),
                 Class::Stop => return None,
                 Class::Aside | Class::Alone | Class::Shared => {}

@@ -96,10 +96,10 @@ impl<'a> Walk<'a> {
             {
                 *field += 1;
             }
-            let alone = match self.plan.fields[*field] {
+            let alone = match self.plan.class(*field, self.base, self.profile) {
                 Class::Aside => true,
                 Class::Alone => self.plan.mine.binary_search(&(*field as u32)).is_err(),
-                Class::Shared => self.plan.mine.is_empty(),
+                Class::Shared => !self.plan.has_fields,
                 Class::Name | Class::Stop => false,
             };
             if !alone {

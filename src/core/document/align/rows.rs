@@ -291,7 +291,6 @@ pub(crate) fn read_row(
 ) -> Option<Row> {
     let first = cells.len();
     let end = read_cells(text, at, cells).ok()?;
-    std::str::from_utf8(&text[at..end]).ok()?;
     let mut row = Row::new(text, Span::new(at, end), &cells[first..], first, rules);
     row.is_own = true;
     (!matches!(row.identity, Identity::Made(_))).then_some(row)
