@@ -76,6 +76,13 @@ fn check(
     assert!(complaints.is_empty(), "{reason}\n{}", complaints.join("\n"));
 }
 
+/// Whether others wrote it: recorded answers, scenarios, inputs of the fuzz targets.
+fn is_data(path: &str) -> bool {
+    ["tests/transcripts/", "tests/data/", "fuzz/corpus/"]
+        .iter()
+        .any(|folder| path.starts_with(folder))
+}
+
 fn rust(folders: &[&str]) -> Vec<File> {
     files(folders).into_iter().filter(|file| ends_in(file, &[".rs"])).collect()
 }
@@ -189,7 +196,7 @@ fn names_say_something() {
     let found: Vec<String> = files(&["."])
         .into_iter()
         .map(|file| file.path)
-        .filter(|path| !path.starts_with("tests/transcripts/"))
+        .filter(|path| !is_data(path))
         .filter(|path| path.split(['/', '.']).any(|part| empty.contains(&part)))
         .collect();
     assert!(found.is_empty(), "name files after what is in them: {}", found.join(", "));
@@ -209,9 +216,7 @@ fn nothing_is_left_for_later() {
         concat!(".sk", "ip(\""),
     ];
     let mut sources = files(&["."]);
-    sources.retain(|file| {
-        !file.path.starts_with("tests/transcripts/") && !file.path.starts_with("tests/data/")
-    });
+    sources.retain(|file| !is_data(&file.path));
     let found: Vec<String> = sources
         .iter()
         .flat_map(|file| {
@@ -237,9 +242,7 @@ fn nothing_committed_names_a_registry_or_this_machine() {
         concat!("/wo", "rk/"),
     ];
     let mut committed = files(&["."]);
-    committed.retain(|file| {
-        !file.path.starts_with("tests/transcripts/") && !file.path.starts_with("tests/data/")
-    });
+    committed.retain(|file| !is_data(&file.path));
     let found: Vec<String> = committed
         .iter()
         .flat_map(|file| {

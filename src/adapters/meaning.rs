@@ -1,8 +1,10 @@
 //! The kinds of calls by their public names, and a meaning as the contract's `Verdict`.
 
 use super::wire;
-use crate::core::call::{Closed, FindOutcome, LoadOutcome, Rejection, RejectionCode, SaveOutcome};
-use crate::core::json::{quoted, ObjectWriter};
+use crate::core::call::{
+    Closed, FindOutcome, LoadOutcome, Rejection, RejectionCode, SaveOutcome, StockShortage,
+};
+use crate::core::json::{list, text_list, ObjectWriter};
 use crate::core::stamp::Stamp;
 use crate::core::time::Millis;
 
@@ -177,14 +179,14 @@ fn write_rejected(out: &mut ObjectWriter, rejection: &Rejection) {
     };
     out.text("kind", "rejected").text("code", code).text("message", &rejection.message);
     if !rejection.fields.is_empty() {
-        let mut list = vec![b'['];
-        for field in &rejection.fields {
-            if list.len() > 1 {
-                list.push(b',');
-            }
-            list.extend_from_slice(&quoted(field));
-        }
-        list.push(b']');
-        out.raw("fields", &list);
+        out.raw("fields", &text_list(&rejection.fields));
+    }
+    if !rejection.stock.is_empty() {
+        let row = |short: &StockShortage| {
+            let mut row = ObjectWriter::new();
+            row.text("row", &short.row).text("available", &short.available);
+            row.finish()
+        };
+        out.raw("rows", &list(rejection.stock.iter().map(row)));
     }
 }

@@ -174,9 +174,10 @@ pub(super) fn is_page(response: &HttpResponse<'_>) -> bool {
 }
 
 /// The body as one whole JSON value. `None` if it is too large, cut off or something else: the
-/// content type is not asked, servers lie (express-pouchdb 04: JSON as text/plain).
+/// content type is not asked, servers lie (express-pouchdb 04: JSON as text/plain). Without a status
+/// no answer came, whatever the body is said to be.
 pub(super) fn read<'a>(response: &HttpResponse<'a>) -> Option<&'a [u8]> {
-    if response.body.len() > BODY_BYTES_MAX {
+    if response.status == 0 || response.body.len() > BODY_BYTES_MAX {
         return None;
     }
     json::check(response.body).ok().map(|span| span.of(response.body))

@@ -64,6 +64,10 @@ pub(super) struct Sent {
     changed: Vec<String>,
     submit: bool,
     fate: Fate,
+    /// When it went out.
+    at: Millis,
+    /// It was built on a copy that was the newest a round trip before.
+    fresh: bool,
     /// A try of this save may be on its way still: nothing but a look proves it is not stored.
     doubted: bool,
     /// Refused or discarded: if it is not stored, it is not sent again.
@@ -112,12 +116,22 @@ pub struct Draft {
     /// As in the journal.
     journaled_wish: Option<Wish>,
     tries: u32,
+    /// Stale answers in a row, after the first one only those to saves on a fresh copy.
     rounds: u32,
+    /// Waits between them.
+    turns: u32,
+    /// When the first of the saves that were stale in a row went out.
+    contended_since: Millis,
+    /// A save on a fresh copy was stale: others save all the time, so the next try waits.
+    contended: bool,
     started: Millis,
     previous_ms: Option<u64>,
     background: bool,
-    /// A load is under way only because the page asked for the newest copy.
+    /// A load is under way only because the newest copy is wanted, not for a save.
     refreshing: bool,
+    /// The server told that there is a newer copy than the base, with this stamp (empty if it
+    /// told none).
+    heard: Option<Stamp>,
     report: Report,
     version: u32,
 }
@@ -164,10 +178,14 @@ impl Draft {
             journaled_wish: None,
             tries: 0,
             rounds: 0,
+            turns: 0,
+            contended_since: Millis(0),
+            contended: false,
             started: Millis(0),
             previous_ms: None,
             background: false,
             refreshing: false,
+            heard: None,
             report: Report::default(),
             version: 0,
         }
@@ -191,6 +209,33 @@ impl Draft {
             self.load(turn);
         } else {
             turn.out.push(Effect::Opened(self.number));
+        }
+    }
+
+    /// The server told that the document changed; `stamp` is the newest one, if it said. The
+    /// copy is fetched as soon as nothing else is under way ([`Draft::catch_up`]).
+    pub(super) fn hear(&mut self, stamp: Option<Stamp>) {
+        self.heard = Some(stamp.unwrap_or(Stamp(String::new())));
+    }
+
+    /// Whether the server told of a copy that is not the base.
+    fn has_heard(&self) -> bool {
+        self.heard.as_ref().is_some_and(|heard| heard.0.is_empty() || self.stamp() != Some(heard))
+    }
+
+    /// Fetches the copy that the server told of, before a save finds out. Unsaved edits are
+    /// laid over it; a load that fails is no matter, the save will ask again.
+    pub(super) fn catch_up(&mut self, turn: &mut Turn<'_>) {
+        if self.phase != Phase::Idle || turn.slots == 0 || self.heard.is_none() {
+            return;
+        }
+        let ended = self.ending.is_some() || self.submitted || self.key.is_none();
+        if ended || !self.has_heard() {
+            self.heard = None;
+        } else if self.conflicts.is_empty() && self.sent.is_none() {
+            self.behind = true;
+            self.refreshing = true;
+            self.load(turn);
         }
     }
 
@@ -280,6 +325,8 @@ impl Draft {
             return "conflict";
         }
         match self.phase {
+            Phase::Calling(_) if self.refreshing && self.is_dirty() => "dirty",
+            Phase::Calling(_) if self.refreshing => "clean",
             Phase::Calling(_) | Phase::InLine => "saving",
             Phase::Waiting(_) => "waiting",
             Phase::SignedOut => "parked",

@@ -48,6 +48,15 @@ pub enum Event {
         /// The draft.
         draft: DraftId,
     },
+    /// The server told that a document changed (a socket, a feed): the newest copy is fetched
+    /// before a save comes back stale. Word of one's own save, or of a copy that is here
+    /// already, leads to nothing.
+    Heard {
+        /// The draft.
+        draft: DraftId,
+        /// The newest stamp, if the server said.
+        stamp: Option<Stamp>,
+    },
     /// The page starts a new document.
     Create {
         /// The number of the new draft.

@@ -33,6 +33,8 @@ pub struct Policy {
     pub profile: Profile,
     /// Retries while somebody waits.
     pub schedule: Schedule,
+    /// Waits between conflicts with other tills.
+    pub contention: Schedule,
     /// Retries of what waits in the outbox.
     pub background: Schedule,
     /// Whether stale saves are refused.

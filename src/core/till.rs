@@ -87,6 +87,7 @@ impl Till {
                 draft.phase = Phase::Idle;
                 draft.advance(&mut turn);
             }
+            draft.catch_up(&mut turn);
         }
         let mut out = turn.out;
         self.warn_once(&mut out);
@@ -171,6 +172,7 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
             drafts.push(opened);
         }
         Event::Refresh { draft } => of(drafts, draft)?.refresh(turn),
+        Event::Heard { draft, stamp } => of(drafts, draft)?.hear(stamp),
         Event::Create { draft, document } => {
             check_room(drafts)?;
             let created = Draft::create(draft, document, turn)?;
@@ -233,8 +235,11 @@ fn check_room(drafts: &[Draft]) -> Result<(), Misuse> {
     Ok(())
 }
 
+/// The draft with this number, once it is open: before, there is no document that could be edited,
+/// saved or journalled.
 fn of(drafts: &mut [Draft], number: DraftId) -> Result<&mut Draft, Misuse> {
-    drafts.iter_mut().find(|draft| draft.number == number).ok_or(Misuse::UnknownDraft)
+    let is_it = |draft: &&mut Draft| draft.number == number && draft.opened;
+    drafts.iter_mut().find(is_it).ok_or(Misuse::UnknownDraft)
 }
 
 /// The draft whose call this is; a late answer to a call that is over finds none.

@@ -175,16 +175,20 @@ export type Verdict =
 export function classify(adapter: "frappe" | "rest", call: CallKind, response: HttpResponse): Verdict;
 
 export interface Schedule {
-  kind: "fixed" | "exponential" | "full-jitter" | "decorrelated";
+  /** "proportional": from 0 to `factor` (default 0.4) times the time that the tries took so far, or to `base` if that is more. */
+  kind: "fixed" | "exponential" | "full-jitter" | "decorrelated" | "proportional";
   base: number; cap?: number; factor?: number;
   /** Tries in all, the first included. */
   attempts?: number;
   /** Give up this long after the first try. */
   deadline?: number;
 }
-/** Wait before try number `attempt` (2 = first retry), ms. `random` in [0,1). A Retry-After is a lower bound. Pure. */
+/**
+ * Wait before try number `attempt` (2 = first retry), ms. `random` in [0,1). `previous`: the wait before ("decorrelated"), or the time
+ * passed since the first try ("proportional"). A Retry-After is a lower bound. Pure.
+ */
 export function delay(schedule: Schedule, attempt: number, random: number, previous?: number, retryAfter?: number): number;
-/** schedules.frappeOnce (one retry after 100), schedules.odoo (100, 200, 400, then fail), schedules.interactive, schedules.background. */
+/** schedules.frappeOnce (one retry after 100), schedules.odoo (100, 200, 400, then fail), schedules.interactive, schedules.contention, schedules.background. */
 export const schedules: Record<string, Schedule>;
 export const profiles: Record<string, Profile>;
 
@@ -199,6 +203,10 @@ export interface TillOptions {
   user: string;
   /** "indexeddb" (default where there is one), "memory", or your own. */
   store?: "indexeddb" | "memory" | Store;
+  /**
+   * When to try again. Default: `schedules.interactive` while the server is busy or out of reach, `schedules.contention` between
+   * conflicts with other tills (their first retry is at once). One that is given is for both.
+   */
   schedule?: Schedule;
   /** Taken for later: messages are in English so far. */
   language?: string;
@@ -210,6 +218,12 @@ export function openTill(options: TillOptions): Promise<Till>;
 export interface Till {
   /** The local draft if one is unsaved, else the server's document. */
   open(key: string): Promise<Draft>;
+  /**
+   * Tell the till what the server told you (a socket, server-sent events): this document changed, and `stamp` is its newest stamp as
+   * `draft.stamp` shows it (Frappe's `doc_update`: `modified`). If it is open here and the stamp is news, the newest copy is loaded at
+   * once, and unsaved edits are laid over it: the next save is not stale. Spares more requests than any schedule.
+   */
+  changed(key: string, stamp?: string): void;
   /** A new document; its token is made and stored at once, so it can be sent any number of times and exists once. */
   create(doc: Doc): Promise<Draft>;
   on<K extends keyof TillEvents>(type: K, listener: (event: TillEvents[K]) => void): () => void;

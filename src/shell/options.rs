@@ -42,8 +42,10 @@ pub(super) fn schedule(value: JsValue) -> Result<Schedule, JsValue> {
         "exponential" => Kind::Exponential,
         "full-jitter" => Kind::FullJitter,
         "decorrelated" => Kind::Decorrelated,
+        "proportional" => Kind::Proportional,
         _ => {
-            return Err(invalid("schedule.kind", "fixed, exponential, full-jitter or decorrelated"))
+            let kinds = "fixed, exponential, full-jitter, decorrelated or proportional";
+            return Err(invalid("schedule.kind", kinds));
         }
     };
     let most = WAIT_MS_MAX as f64;
@@ -54,9 +56,11 @@ pub(super) fn schedule(value: JsValue) -> Result<Schedule, JsValue> {
             Err(invalid(name, "milliseconds from 0 to 2147483647"))
         }
     };
-    let factor = given.factor.unwrap_or(2.0);
-    if !(1.0..=1_000.0).contains(&factor) {
-        return Err(invalid("schedule.factor", "a number from 1 to 1000"));
+    // A wait grows; a share of the time passed need not be a multiple of it.
+    let (least, usual) = if kind == Kind::Proportional { (0.0, 0.4) } else { (1.0, 2.0) };
+    let factor = given.factor.unwrap_or(usual);
+    if !(least..=1_000.0).contains(&factor) {
+        return Err(invalid("schedule.factor", "a number from 1 (or 0, if proportional) to 1000"));
     }
     if given.attempts.is_some_and(|attempts| attempts.is_nan() || attempts < 1.0) {
         return Err(invalid("schedule.attempts", "at least 1"));
@@ -121,9 +125,13 @@ pub(super) fn profile(value: &JsValue) -> Result<Arc<Profile>, JsValue> {
 /// The policy of a till with this backend.
 pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsValue> {
     let profile = profile(&get(options, "profile"))?;
-    let schedule = match get(options, "schedule") {
-        given if given.is_undefined() => Schedule::INTERACTIVE,
-        given => schedule(given)?,
+    // A schedule of the page's is for both: a server that is busy, and other tills that are.
+    let (schedule, contention) = match get(options, "schedule") {
+        given if given.is_undefined() => (Schedule::INTERACTIVE, Schedule::CONTENTION),
+        given => {
+            let given = schedule(given)?;
+            (given, given)
+        }
     };
     let guarantees = backend.guarantees();
     let can_find = backend.can_find();
@@ -136,6 +144,7 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
     Ok(Policy {
         profile: Profile::clone(&profile),
         schedule,
+        contention,
         background: Schedule::BACKGROUND,
         compare_and_set: guarantees.compare_and_set,
         token,

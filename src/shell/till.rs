@@ -14,6 +14,7 @@ use super::options;
 use super::runner::{Runner, Topic};
 use super::store::{Journal, Store};
 use crate::core::event::{DraftId, Event};
+use crate::core::stamp::Stamp;
 use crate::core::till::Till as Core;
 
 /// The drafts of one till.
@@ -81,6 +82,18 @@ impl Till {
         let promise = self.runner.wait_for_draft(draft, key.clone());
         self.dispatch_or_forget(draft, Event::Open { draft, key })?;
         Ok(promise)
+    }
+
+    /// The server told that the document with this key changed; nothing if it is not open here.
+    pub fn changed(&self, key: &JsValue, stamp: &JsValue) -> Result<(), JsValue> {
+        let key = word(key, "key")?;
+        let stamp = match stamp.is_undefined() {
+            true => None,
+            false => Some(Stamp(word(stamp, "stamp")?)),
+        };
+        self.runner.check_open()?;
+        let known = self.runner.till.borrow().find(&key);
+        known.map_or(Ok(()), |draft| self.runner.dispatch(Event::Heard { draft, stamp }))
     }
 
     /// A new document.

@@ -211,6 +211,13 @@ fn a_refusal_for_want_of_stock_names_the_rows() {
         tell(&Frappe::default(), "submit", 417, "", &body.to_string()),
         "stock SKU001=2.50 SKU002=0 | SKU001: 2.50 / SKU002: 0"
     );
+    // Found by fuzzing: the verdict of classify() named no rows.
+    let body = body.to_string();
+    let response = HttpResponse { status: 417, headers: &[], body: body.as_bytes() };
+    let kind = CallKind::parse("submit").unwrap();
+    let verdict = String::from_utf8(classify("frappe", kind, &response).unwrap().to_json());
+    let rows = r#""rows":[{"row":"SKU001","available":"2.50"},{"row":"SKU002","available":"0"}]}"#;
+    assert!(verdict.unwrap().ends_with(rows));
     let body = r#"{"exc_type":"NegativeStockError","exception":"erpnext.stock.stock_ledger.NegativeStockError: 2 units of <a href='/app/item/A'>Item A</a> needed"}"#;
     assert_eq!(
         tell(&Frappe::default(), "submit", 417, "", body),

@@ -107,6 +107,18 @@ fn deep_nesting_is_unreadable() {
     assert!(told[3].starts_with("invalid | [[[") && told[3].len() < 2_100);
 }
 
+/// Found by fuzzing: a body without a status was believed.
+#[test]
+fn a_body_without_a_status_proves_nothing() {
+    for body in [r#"{"exc_type":"DoesNotExistError"}"#, r#"{"code":"23505"}"#, r#"{"data":{}}"#] {
+        for adapter in adapters() {
+            let told = all(adapter.as_ref(), 0, body.as_bytes());
+            assert_eq!(told[..2], ["unreached", "unreached"], "{body}");
+            assert!(told[2..].iter().all(|told| told == "in doubt"), "{told:?}");
+        }
+    }
+}
+
 #[test]
 fn odd_members_change_nothing() {
     let rows = [

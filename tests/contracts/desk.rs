@@ -63,6 +63,7 @@ pub fn policy() -> Policy {
     Policy {
         profile: profile(true),
         schedule: Schedule::INTERACTIVE,
+        contention: Schedule::CONTENTION,
         background: Schedule::BACKGROUND,
         compare_and_set: CompareAndSet::Atomic,
         token: TokenSupport::Field,

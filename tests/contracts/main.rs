@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(clippy::wildcard_enum_match_arm, clippy::type_complexity, clippy::disallowed_types)]
 
+mod contention;
 mod create;
 mod desk;
 mod edit;
+mod heard;
 mod hostile;
 mod in_doubt;
 mod merge;

@@ -1,7 +1,7 @@
 //! Opening a document.
 
 use restamp::core::call::{LoadOutcome, Rejection};
-use restamp::core::event::{DraftId, Effect, Event, NotOpened, Outcome, Step};
+use restamp::core::event::{DraftId, Effect, Event, Misuse, NotOpened, Outcome, Step};
 use restamp::core::policy::{CompareAndSet, Policy, TokenSupport};
 use serde_json::json;
 
@@ -133,4 +133,19 @@ fn what_the_backend_lacks_is_logged_once_and_only_if_it_lacks_something() {
         desk.handle(Event::Create { draft: DraftId(number), document });
         assert_eq!(weak(&desk), told, "draft {number}");
     }
+}
+
+/// Found by fuzzing: the entry had no base, and the whole journal could not be read any more.
+#[test]
+fn a_draft_that_is_still_opening_takes_no_events_and_leaves_no_entry() {
+    let mut desk = opening();
+    desk.scan("r1");
+    desk.replace(json!({"customer": "B"}));
+    desk.save();
+    desk.submit(Some("20"));
+    desk.discard();
+    assert_eq!(desk.refused, vec![Misuse::UnknownDraft; 5]);
+    assert!(desk.journal.is_empty());
+    desk.deliver();
+    assert_eq!(desk.status(), "clean");
 }

@@ -2,7 +2,6 @@
 
 use restamp::core::call::{Call, Rejection, RejectionCode, SaveOutcome, StockShortage};
 use restamp::core::event::{Outcome, Queued, Take};
-use restamp::core::policy::ROUNDS_WAITED_MAX;
 use restamp::core::stamp::Stamp;
 use serde_json::json;
 
@@ -45,36 +44,6 @@ fn an_answer_that_carries_the_newest_copy_needs_no_load() {
     assert!(matches!(desk.call(), Call::Update(_)));
     desk.settle();
     assert_eq!(qty(&desk.stored(), "r1"), "3");
-}
-
-#[test]
-fn from_the_second_round_on_it_waits_with_jitter_and_is_queued_in_the_end() {
-    let mut desk = Desk::open();
-    desk.scan("r1");
-    let waiter = desk.save();
-    let mut waits = Vec::new();
-    for round in 1..=ROUNDS_WAITED_MAX + 3 {
-        desk.other_till(|doc| raise(doc, "r2", 1));
-        desk.deliver();
-        desk.deliver();
-        if round == 1 {
-            assert!(matches!(desk.call(), Call::Update(_)), "at once");
-            continue;
-        }
-        assert_eq!(desk.status(), "waiting");
-        let queued = desk.outcome_of(waiter).is_some();
-        assert_eq!(queued, round >= ROUNDS_WAITED_MAX, "round {round}");
-        waits.push(desk.wait());
-    }
-    assert!(waits.iter().any(|wait| *wait > 0) && waits.windows(2).any(|w| w[0] != w[1]));
-    let Some(Outcome::Queued { why: Queued::Busy, next_attempt_at: Some(_) }) =
-        desk.outcome_of(waiter)
-    else {
-        panic!("{:?}", desk.outcome_of(waiter))
-    };
-    desk.settle();
-    assert_eq!(qty(&desk.stored(), "r1"), "2", "it goes on by itself");
-    assert_eq!(desk.status(), "clean");
 }
 
 /// A server that refuses a fresh stamp: tries are bounded and further and further apart.

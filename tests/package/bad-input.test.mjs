@@ -180,7 +180,7 @@ test("openTill() names the option that is wrong", async () => {
   }
   for (const schedule of [null, 5, "odoo", {}, { kind: "linear", base: 1 }, { kind: "fixed" }, { kind: "fixed", base: -1 }, { kind: "fixed", base: NaN },
     { kind: "fixed", base: 1e12 }, { kind: "fixed", base: 1, cap: -1 }, { kind: "fixed", base: 1, factor: 0 }, { kind: "fixed", base: 1, attempts: 0 },
-    { kind: "fixed", base: 1, attempts: NaN }, { kind: "fixed", base: 1, deadline: -5 }, { kind: "fixed", base: "100" }]) {
+    { kind: "fixed", base: 1, attempts: NaN }, { kind: "fixed", base: 1, deadline: -5 }, { kind: "proportional", base: 1, factor: -0.1 }, { kind: "fixed", base: "100" }]) {
     await refused(() => openTill({ ...good(), schedule }), "invalid-argument", /schedule/);
   }
 });

@@ -78,5 +78,5 @@ test("the ready-made tables are frozen, and salesInvoice is the profile that the
   assert.deepEqual(open, []);
   assert.deepEqual([createTokenField, changedBy], ["client_uuid", "modified_by"]);
   assert.deepEqual(rest, JSON.parse(readFileSync(join(root, "tests/data/sales-invoice.json"), "utf8")));
-  assert.deepEqual(names, [["salesInvoice", "posInvoice", "odooOrder", "plain"], ["frappeOnce", "odoo", "interactive", "background"]]);
+  assert.deepEqual(names, [["salesInvoice", "posInvoice", "odooOrder", "plain"], ["frappeOnce", "odoo", "interactive", "contention", "background"]]);
 });

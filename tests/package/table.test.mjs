@@ -45,7 +45,7 @@ test("merge, classify and delay give in Node exactly what they give in Chromium"
   assert.deepEqual(chromium, node);
 
   const rows = new Map(node);
-  assert.equal(rows.size, 2 * scenarios.length + exchanges.length + 80);
+  assert.equal(rows.size, 2 * scenarios.length + exchanges.length + 100);
   const errors = node.filter(([, result]) => !/^[[{]/.test(result));
   assert.deepEqual(errors, []);
   // Two scenarios end with the server's answer to the save, which a merge alone cannot know.

@@ -34,6 +34,7 @@ pub fn policy(with_token_field: bool, compare_and_set: CompareAndSet) -> Policy 
     Policy {
         profile: profile(with_token_field),
         schedule: Schedule::INTERACTIVE,
+        contention: Schedule::CONTENTION,
         background: Schedule::BACKGROUND,
         compare_and_set,
         token: TokenSupport::Field,

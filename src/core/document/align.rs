@@ -231,37 +231,10 @@ pub(crate) fn goes_on(last: Option<&u8>, next: Option<&u8>) -> bool {
 
 /// The end of a value that the known copy does not have: checked like any other.
 pub(crate) fn new_value(text: &[u8], start: usize, depth: usize) -> Option<usize> {
-    json::skip_nested(text, start, depth).ok()
+    json::skip_short(text, start, depth).ok()
 }
 
-/// How many bytes agree from the start. Eight at a time: in WebAssembly the comparison of slices
-/// goes byte by byte.
+/// How many bytes agree from the start.
 pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
-    const STEP: usize = 32;
-    let mut at = 0;
-    for (x, y) in a.chunks_exact(STEP).zip(b.chunks_exact(STEP)) {
-        let difference = (word(x, 0) ^ word(y, 0))
-            | (word(x, 8) ^ word(y, 8))
-            | (word(x, 16) ^ word(y, 16))
-            | (word(x, 24) ^ word(y, 24));
-        if difference != 0 {
-            break;
-        }
-        at += STEP;
-    }
-    for (x, y) in a[at..].chunks_exact(8).zip(b[at..].chunks_exact(8)) {
-        let difference = word(x, 0) ^ word(y, 0);
-        if difference != 0 {
-            return at + difference.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let rest = a[at..].iter().zip(&b[at..]).position(|(x, y)| x != y);
-    at + rest.unwrap_or_else(|| (a.len() - at).min(b.len() - at))
-}
-
-fn word(chunk: &[u8], at: usize) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&chunk[at..at + 8]);
-    u64::from_le_bytes(bytes)
+    json::common(a, b)
 }

@@ -16,14 +16,14 @@ impl Draft {
             }
             SaveOutcome::Stale { current, document } => {
                 self.log(Step::Stale, turn);
-                self.rounds += 1;
-                self.behind = true;
-                self.forget_unless_doubted(turn);
+                self.count_stale(turn);
                 match (current, document) {
                     (Some(stamp), Some(document)) => {
                         let key = self.key.clone();
                         self.on_loaded(Loaded { key, stamp: Some(stamp), document }, turn);
                     }
+                    // A copy that is loaded before the wait would be old after it.
+                    _ if self.contended => self.wait_for_turn(turn),
                     _ => self.look_or_load(turn),
                 }
             }
@@ -34,9 +34,7 @@ impl Draft {
             ),
             SaveOutcome::Gone => self.end(State::Deleted, None, turn),
             SaveOutcome::Closed(_) => {
-                self.rounds += 1;
-                self.behind = true;
-                self.forget_unless_doubted(turn);
+                self.count_stale(turn);
                 self.look_or_load(turn);
             }
             SaveOutcome::Unavailable { retry_after } => {
@@ -63,6 +61,21 @@ impl Draft {
             }
             SaveOutcome::Rejected(rejection) => self.on_rejected(rejection, turn),
         }
+    }
+
+    /// A save was stale. That its copy was old says only that others save too; if the copy was
+    /// fresh, they save all the time.
+    fn count_stale(&mut self, turn: &mut Turn<'_>) {
+        self.behind = true;
+        let (at, fresh) = self.sent.as_ref().map_or((turn.now, false), |s| (s.at, s.fresh));
+        if self.rounds == 0 {
+            self.rounds = 1;
+            self.contended_since = at;
+        } else if fresh {
+            self.rounds += 1;
+            self.contended = true;
+        }
+        self.forget_unless_doubted(turn);
     }
 
     /// A save that certainly was not applied is forgotten, but not while an earlier try of the

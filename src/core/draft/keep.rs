@@ -129,6 +129,8 @@ impl Sent {
             changed: Vec::new(),
             submit: sent.submit,
             fate: Fate::InFlight,
+            at: Millis(0),
+            fresh: false,
             doubted: false,
             given_up: false,
             told: None,

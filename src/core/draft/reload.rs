@@ -166,7 +166,7 @@ impl Draft {
         let profile = &turn.policy.profile;
         self.saved = self.saved.max(sent.revision);
         self.tries = 0;
-        self.rounds = 0;
+        self.forget_rounds();
         self.behind = false;
         self.background = false;
         if sent.submit {
@@ -243,7 +243,7 @@ impl Draft {
         self.report.reapplied.extend(merged.reapplied);
     }
 
-    /// Journal, tell, and go on: at once after the first conflict, then with jitter.
+    /// Journal, tell, and go on: at once, or in its turn where others save all the time.
     fn after_merge(&mut self, turn: &mut Turn<'_>) {
         if self.is_dirty() || !self.conflicts.is_empty() {
             self.journal_state(turn);
@@ -255,18 +255,10 @@ impl Draft {
             self.log(Step::Asked(self.conflicts.len()), turn);
             return self.settle_conflict(turn);
         }
-        if self.rounds < 2 || (self.changes.is_empty() && self.submit.is_none()) {
-            return self.advance(turn);
+        if self.contended && (!self.changes.is_empty() || self.submit.is_some()) {
+            return self.wait_for_turn(turn);
         }
-        let schedule = turn.policy.schedule;
-        let random = turn.random.bits();
-        let wait = schedule.delay(self.rounds, random, self.previous_ms, None);
-        self.previous_ms = Some(wait);
-        let until = turn.now.plus(Millis(wait));
-        self.wait(until, turn);
-        if self.rounds >= ROUNDS_WAITED_MAX {
-            self.settle_queued(Queued::Busy, Some(until), turn);
-        }
+        self.advance(turn);
     }
 
     /// The document ended elsewhere: what is left of mine is kept.

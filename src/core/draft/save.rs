@@ -55,7 +55,7 @@ impl Draft {
         self.phase = Phase::Idle;
         self.started = turn.now;
         self.tries = 0;
-        self.rounds = 0;
+        self.forget_rounds();
         self.may_repeat = true;
         self.compared = false;
         self.background = self.waiters.is_empty();
@@ -88,7 +88,7 @@ impl Draft {
             return self.settle_conflict(turn);
         }
         let unsaved = self.is_unsaved();
-        if self.behind && (unsaved || self.submit.is_some()) {
+        if (self.behind || self.has_heard()) && (unsaved || self.submit.is_some()) {
             return self.load(turn);
         }
         if unsaved {
@@ -182,6 +182,8 @@ impl Draft {
     pub(super) fn call_save(&mut self, turn: &mut Turn<'_>) {
         let Some(sent) = &mut self.sent else { return };
         sent.fate = Fate::InFlight;
+        sent.at = turn.now;
+        sent.fresh = self.compared;
         let call = match &self.key {
             None => {
                 Call::Create(CreateCall { document: sent.body.clone(), token: self.id.clone() })
@@ -196,6 +198,7 @@ impl Draft {
             }),
         };
         self.compared = false;
+        self.contended = false;
         self.report.attempts += 1;
         self.log(Step::SaveSent(self.report.attempts), turn);
         self.call(call, turn);
@@ -217,6 +220,8 @@ impl Draft {
             return;
         }
         self.log(Step::LoadSent, turn);
+        // What is told from now on may be newer than the answer.
+        self.heard = None;
         self.call(Call::Load { key }, turn);
     }
 

@@ -1,6 +1,7 @@
 //! Waiting, giving up waiting, and answering those who wait.
 
 use super::*;
+use crate::core::retry::Kind;
 
 impl Draft {
     /// Not now: again after a while, by the schedule of somebody who waits, then of the outbox.
@@ -57,6 +58,35 @@ impl Draft {
             return self.call_save(turn);
         }
         self.retry_later(None, Queued::Busy, turn);
+    }
+
+    /// Others save all the time: it waits by the schedule for that, then begins with the newest
+    /// copy. After some rounds those who wait are told; the save goes on.
+    pub(super) fn wait_for_turn(&mut self, turn: &mut Turn<'_>) {
+        self.contended = false;
+        self.turns += 1;
+        let schedule = turn.policy.contention;
+        let before = match schedule.kind {
+            Kind::Proportional => Some(turn.now.since(self.contended_since).0),
+            Kind::Fixed | Kind::Exponential | Kind::FullJitter | Kind::Decorrelated => {
+                self.previous_ms
+            }
+        };
+        let wait = schedule.delay(self.turns + 1, turn.random.bits(), before, None);
+        self.previous_ms = Some(wait);
+        let until = turn.now.plus(Millis(wait));
+        self.wait(until, turn);
+        if self.rounds >= ROUNDS_WAITED_MAX {
+            self.settle_queued(Queued::Busy, Some(until), turn);
+        }
+    }
+
+    /// The next stale answer is the first again.
+    pub(super) fn forget_rounds(&mut self) {
+        self.rounds = 0;
+        self.turns = 0;
+        self.contended = false;
+        self.previous_ms = None;
     }
 
     pub(super) fn wait(&mut self, until: Millis, turn: &mut Turn<'_>) {

@@ -21,7 +21,6 @@ export type Full = [
   Same<ours.MergeResult, contract.MergeResult>,
   Same<ours.HttpResponse, contract.HttpResponse>,
   Same<ours.Verdict, contract.Verdict>,
-  Same<ours.Schedule, contract.Schedule>,
   Same<ours.Status, contract.Status>,
   Same<ours.Draft, contract.Draft>,
   Same<ours.Outcome, contract.Outcome>,
@@ -31,24 +30,29 @@ export type Full = [
   Same<ours.Backend, contract.Backend>,
   Same<ours.SaveRequest, contract.SaveRequest>,
   Same<ours.Store, contract.Store>,
-  Same<ours.TillOptions, contract.TillOptions>,
   Same<ours.RestampError, contract.RestampError>,
   Same<typeof ours.init, typeof contract.init>,
   Same<typeof ours.merge, typeof contract.merge>,
-  Same<typeof ours.delay, typeof contract.delay>,
-  Same<typeof ours.schedules, typeof contract.schedules>,
   Same<typeof ours.profiles, typeof contract.profiles>,
   Same<typeof ours.frappe, typeof contract.frappe>,
   Same<typeof ours.rest, typeof contract.rest>,
   Same<typeof ours.RestampError, typeof contract.RestampError>,
 ];
 
+// Those that ours extends: who works with the contract's has all of it.
+export type Extended = [
+  Fits<contract.Schedule, ours.Schedule>,
+  Fits<contract.TillOptions, ours.TillOptions>,
+  Fits<typeof ours.delay, typeof contract.delay>,
+  Same<keyof typeof ours.schedules, keyof typeof contract.schedules>,
+];
+
 // Those of which the contract promises more: what there is of them is the same, and who holds the
 // whole has ours.
 export type Part = [
   Fits<ours.CallKind, contract.CallKind>,
-  Fits<contract.Till, ours.Till>,
-  Same<Omit<ours.Till, "on">, Pick<contract.Till, Exclude<keyof ours.Till, "on">>>,
+  Fits<contract.Till, Omit<ours.Till, "changed">>,
+  Same<Omit<ours.Till, "on" | "changed">, Pick<contract.Till, Exclude<keyof ours.Till, "on" | "changed">>>,
   Same<ours.TillEvents, Pick<contract.TillEvents, keyof ours.TillEvents>>,
   Fits<typeof contract.classify, typeof ours.classify>,
   Fits<typeof contract.openTill, typeof ours.openTill>,

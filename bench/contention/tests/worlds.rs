@@ -1,0 +1,100 @@
+//! The promises of the contention measure, with few tills: nothing fails, is lost or there twice,
+//! whatever the schedule and the faults, and the requests are these. The simulation reads no
+//! clock and its chance is the same on every machine, so the figures are exact.
+#![allow(clippy::unwrap_used)]
+
+use restamp::core::retry::Schedule;
+use restamp_contention::cell::measure;
+use restamp_contention::plan::{
+    one_moment, usual, NEWEST, NEWEST_PUSHED, NOTHING, PUSHED, SCHEDULES,
+};
+use restamp_contention::world::{run, Edit, Offer, Setup};
+
+fn requests(tills: usize, offer: Offer) -> u64 {
+    let cell = measure(one_moment(tills, offer, Schedule::CONTENTION, false), 0..20);
+    assert!(cell.is_right(), "{:?}", cell.tally);
+    assert_eq!(cell.tally.edits, 20 * tills as u64);
+    cell.tally.requests
+}
+
+#[test]
+fn a_save_that_nobody_disturbs_is_one_request() {
+    for offer in [NOTHING, NEWEST, PUSHED, NEWEST_PUSHED] {
+        assert_eq!(requests(1, offer), 20);
+    }
+}
+
+/// One of two is stored at once; the other is stale, loads and saves again: 4 requests for 2.
+#[test]
+fn of_two_tills_one_saves_again() {
+    assert_eq!(requests(2, NOTHING), 20 * 4);
+    // The answer that carries the newest document spares the load.
+    assert_eq!(requests(2, NEWEST), 20 * 3);
+}
+
+#[test]
+fn requests_stay_within_the_goals() {
+    for (tills, offer, exact, goal_tenths) in [
+        (5, NOTHING, 352, 42),
+        (20, NOTHING, 3018, 95),
+        (5, NEWEST, 280, 30),
+        (20, NEWEST, 2738, 85),
+    ] {
+        let made = requests(tills, offer);
+        assert_eq!(made, exact, "{tills} tills, {offer:?}");
+        assert!(made * 10 <= goal_tenths * 20 * tills as u64, "{tills} tills, {offer:?}: {made}");
+    }
+}
+
+#[test]
+fn nothing_fails_or_is_lost_or_doubled_with_any_schedule_and_any_fault() {
+    for (_, schedule) in SCHEDULES {
+        for offer in [NOTHING, NEWEST_PUSHED] {
+            for faults in [false, true] {
+                let setup = one_moment(10, offer, schedule, faults);
+                let cell = measure(setup, 0..2);
+                assert!(cell.is_right(), "{setup:?}: {:?}", cell.tally);
+            }
+        }
+    }
+}
+
+/// What all tills add to one number is in it, all of it and once.
+#[test]
+fn a_counter_that_all_raise_is_right() {
+    for offer in [NOTHING, NEWEST, PUSHED, NEWEST_PUSHED] {
+        let setup = one_moment(20, offer, Schedule::CONTENTION, false);
+        // No answer is given up: a counter that moved meanwhile would have to be asked about.
+        let setup = Setup { edit: Edit::Counter, timeout_us: 600_000_000, ..setup };
+        let cell = measure(setup, 0..3);
+        assert!(cell.is_right(), "{:?}", cell.tally);
+    }
+}
+
+#[test]
+fn word_of_changes_spares_most_of_the_requests_of_a_usual_load() {
+    let load = |offer| {
+        let cell = measure(usual(offer, Schedule::CONTENTION, false, 20), 0..1);
+        assert!(cell.is_right(), "{:?}", cell.tally);
+        (cell.tally.edits, cell.tally.requests)
+    };
+    assert_eq!(load(NOTHING), (903, 2357));
+    assert_eq!(load(PUSHED), (922, 1180));
+    assert_eq!(load(NEWEST_PUSHED), (923, 1041));
+}
+
+#[test]
+fn a_usual_load_with_faults_is_right() {
+    for offer in [NOTHING, PUSHED] {
+        let cell = measure(usual(offer, Schedule::CONTENTION, true, 20), 7..8);
+        assert!(cell.is_right(), "{:?}", cell.tally);
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    let setup = one_moment(10, NOTHING, Schedule::CONTENTION, true);
+    let (one, two) = (run(&setup, 3), run(&setup, 3));
+    assert_eq!((one.requests, &one.times_us), (two.requests, &two.times_us));
+    assert_ne!(one.times_us, run(&setup, 4).times_us);
+}
