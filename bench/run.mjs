@@ -1,8 +1,8 @@
 // The benchmark, one command:
 //
-//   node bench/run.mjs [--quick] [--rows 10,100,1000,10000] [--only node|chromium]
+//   node bench/run.mjs [--quick] [--rows 10,100,1000,10000] [--only node|chromium] [--report]
 //
-// Installs what it needs into bench/node_modules, measures, and writes bench/results (quick runs: bench/results/quick).
+// `--report` measures nothing and writes the table and the picture of the last results again. Otherwise it installs what it needs into bench/node_modules, measures, and writes bench/results (quick runs: bench/results/quick).
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -23,12 +23,12 @@ const tell = (text) => { process.stderr.write(`${text}\n`); };
 
 function options() {
   const { values } = parseArgs({
-    options: { quick: { type: "boolean" }, rows: { type: "string" }, only: { type: "string" } },
+    options: { quick: { type: "boolean" }, rows: { type: "string" }, only: { type: "string" }, report: { type: "boolean" } },
   });
   const rows = (values.rows ?? (values.quick ? "10,100,1000" : "10,100,1000,10000")).split(",").map(Number);
   if (!rows.every((count) => Number.isInteger(count) && count >= 10)) throw new Error("--rows takes whole numbers from 10");
   if (!["node", "chromium", undefined].includes(values.only)) throw new Error("--only takes node or chromium");
-  return { isQuick: values.quick === true, rows, only: values.only };
+  return { isQuick: values.quick === true, rows, only: values.only, measures: values.report !== true };
 }
 
 function install() {
@@ -70,8 +70,8 @@ function circumstances() {
   };
 }
 
-const { isQuick, rows, only } = options();
-install();
+const { isQuick, rows, only, measures } = options();
+if (measures) install();
 const results = join(here, "results", isQuick ? "quick" : "");
 mkdirSync(results, { recursive: true });
 const job = {
@@ -84,7 +84,7 @@ const engines = {
   chromium: () => runChromium(job, tell),
 };
 for (const [name, run] of Object.entries(engines)) {
-  if (only !== undefined && only !== name) continue;
+  if (!measures || (only !== undefined && only !== name)) continue;
   if (name === "chromium" && executablePath() === null) {
     tell("no Chromium on PATH: left out");
     continue;

@@ -4,27 +4,33 @@ const isRight = (result) => result?.ms !== undefined && result.wrong === undefin
 
 export const handWritten = "hand-written keyed merge (JavaScript)";
 export const floor = "copy in, compare, copy out";
+const asView = "Restamp, base and mine held, result as a view";
+const copied = "Restamp, base and mine held";
 
 /** The figures of a case by what they are compared with; undefined where a contestant is missing or wrong. */
 export function ratiosOf({ variant, results }) {
   const cold = variant === "cold";
-  const ours = results[cold ? "Restamp, mergeBytes" : "Restamp, base and mine held"];
+  // A request body is sent from where it lies; like is compared with like where the bound copies out too.
+  const ours = results[asView] ?? results[copied];
   const peers = Object.entries(results).filter(([, { kind, ms }]) => kind === "npm" && ms !== undefined);
   const fastest = (entries) => entries.reduce((best, entry) => (best && best[1].ms <= entry[1].ms ? best : entry), undefined);
   const right = fastest(peers.filter(([, result]) => isRight(result)));
   const any = fastest(peers);
-  const over = (other) => (isRight(ours) && other?.ms !== undefined ? other.ms / ours.ms : undefined);
+  const times = (one, other) => (isRight(one) && other?.ms !== undefined ? other.ms / one.ms : undefined);
+  const over = (other) => times(ours, other);
+  const bound = times(results[copied], results[floor]);
   return {
     ours: ours?.ms,
     problem: ours?.problem ?? (ours?.wrong && `wrong: ${ours.wrong}`),
     hand: results[handWritten]?.ms,
     overHand: over(results[handWritten]),
+    copiedOverHand: times(results[copied], results[handWritten]),
     peer: right && { name: right[0], ms: right[1].ms },
     overPeer: over(right?.[1]),
     anyPeer: any && { name: any[0], ms: any[1].ms, wrong: any[1].wrong },
     overAnyPeer: over(any?.[1]),
     // How many times the lower bound: the other way round, and nothing to compare where base and mine must be read too.
-    aboveFloor: cold || over(results[floor]) === undefined ? undefined : 1 / over(results[floor]),
+    aboveFloor: cold || bound === undefined ? undefined : 1 / bound,
   };
 }
 
