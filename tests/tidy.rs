@@ -12,9 +12,9 @@ const FILE_LINES_MAX: usize = 600;
 const BROWSER_CRATES: [&str; 5] =
     ["wasm_bindgen", "wasm_bindgen_futures", "js_sys", "web_sys", "gloo_timers"];
 /// Modules of the core that an adapter needs to turn calls into requests and answers into outcomes,
-/// and to say what its backend guarantees (`policy`).
-const CORE_FOR_ADAPTERS: [&str; 7] =
-    ["call", "document", "error", "json", "policy", "stamp", "time"];
+/// and to say what its backend guarantees (`policy`); `defect` is there for tests only.
+const CORE_FOR_ADAPTERS: [&str; 8] =
+    ["call", "defect", "document", "error", "json", "policy", "stamp", "time"];
 
 struct File {
     path: String,

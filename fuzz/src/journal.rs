@@ -16,9 +16,10 @@ pub fn run(data: &[u8]) {
     let entries: Vec<&[u8]> =
         data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     let Ok(restored) = replay(entries.iter().copied()) else { return };
-    for draft in &restored {
+    for draft in &restored.drafts {
         let written = state(draft);
-        assert_eq!(replay([written.as_slice()]), Ok(vec![draft.clone()]));
+        let again = replay([written.as_slice()]).expect("what was written can be read");
+        assert_eq!(again.drafts, vec![draft.clone()]);
     }
     for policy in [
         policy(0, CompareAndSet::Atomic, TokenSupport::Field),
@@ -81,6 +82,7 @@ fn calls(effects: Vec<Effect>) -> Vec<(CallId, Call)> {
         | Effect::NotOpened { .. }
         | Effect::Changed(_)
         | Effect::Settle { .. }
+        | Effect::Concluded { .. }
         | Effect::Notice { .. }
         | Effect::Log { .. }
         | Effect::Refused(_) => None,

@@ -455,6 +455,7 @@ impl World {
                     assert!(self.waiting.remove(&waiter.0), "answered twice: {waiter:?}");
                     self.check_outcome(&outcome);
                 }
+                Effect::Concluded { outcome, .. } => self.check_outcome(&outcome),
                 Effect::Refused(_) => {
                     asked.iter().for_each(|waiter| assert!(self.waiting.remove(waiter)));
                 }

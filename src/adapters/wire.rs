@@ -66,6 +66,16 @@ pub(super) fn busy(response: &HttpResponse<'_>) -> SaveOutcome {
     SaveOutcome::Unavailable { retry_after: retry_after(response) }
 }
 
+/// See the defect of this name.
+#[cfg(feature = "planted-defects")]
+pub(super) fn planted(fault: Fault, response: &HttpResponse<'_>) -> Fault {
+    use crate::core::defect::{is, Defect};
+    match is(Defect::ServerFaultRefused) && response.status >= 500 {
+        true => Fault::Refused(RejectionCode::Invalid),
+        false => fault,
+    }
+}
+
 /// Appends `text` percent-encoded: everything but RFC 3986's unreserved characters.
 pub(super) fn push_percent(out: &mut String, text: &str) {
     push_percent_but(out, text, b"");

@@ -170,6 +170,18 @@ pub enum RejectionCode {
     Stock,
 }
 
+impl RejectionCode {
+    /// The contract's word for it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            RejectionCode::Forbidden => "forbidden",
+            RejectionCode::Invalid => "invalid",
+            RejectionCode::Stock => "stock",
+        }
+    }
+}
+
 /// One row that asks for more than there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockShortage {

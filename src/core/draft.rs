@@ -3,6 +3,7 @@
 //! The methods stand in the order of the way of one save: edit, save, answer, reload, merge,
 //! retry, committed. Each takes the [`Turn`] it acts in and adds effects to it, in order.
 
+use super::breaker::Breaker;
 use super::call::Rejection;
 use super::change::{Changes, EditError};
 use super::conflict::{Conflict, Reason};
@@ -24,10 +25,15 @@ use super::time::Millis;
 
 mod answer;
 mod edit;
+mod export;
 mod keep;
 mod reload;
 mod save;
 mod settle;
+mod successor;
+mod wait;
+
+pub(super) use successor::name_of_successor;
 
 /// What one event brings along, and the effects that it leads to.
 pub(super) struct Turn<'a> {
@@ -35,8 +41,9 @@ pub(super) struct Turn<'a> {
     pub(super) now: Millis,
     pub(super) random: Random,
     pub(super) next_call: &'a mut u32,
-    /// Saves that may still be started.
+    /// Calls that may still be started.
     pub(super) slots: usize,
+    pub(super) breaker: &'a Breaker,
     pub(super) out: Vec<Effect>,
 }
 
@@ -51,8 +58,8 @@ pub(super) enum Phase {
     Waiting(Millis),
     /// All call slots are taken.
     InLine,
-    /// Nothing happens until somebody signs in or asks again.
-    SignedOut,
+    /// The breaker lets nothing through: it goes on when a probe was answered.
+    Held,
 }
 
 /// A save that was sent.
@@ -125,8 +132,25 @@ pub struct Draft {
     /// A save on a fresh copy was stale: others save all the time, so the next try waits.
     contended: bool,
     started: Millis,
+    /// When the wait that is under way began.
+    waiting_since: Millis,
     previous_ms: Option<u64>,
     background: bool,
+    /// Not sent until somebody takes it up again.
+    parked: bool,
+    /// The save that an export stands for: whoever imported it may have made it.
+    exported: Option<Unanswered>,
+    edited_at: Millis,
+    /// Since when something waits to be stored (or to be opened).
+    asked_at: Option<Millis>,
+    /// Why it waited last.
+    why: Queued,
+    /// Somebody was answered "queued", or asked without waiting: the outcome is told by an event.
+    owes: bool,
+    /// Not all of its edits could be made on its base: it is another till's, with other rules.
+    pub(super) strange: bool,
+    /// The last save was refused.
+    refusal: Option<Rejection>,
     /// A load is under way only because the newest copy is wanted, not for a save.
     refreshing: bool,
     /// The server told that there is a newer copy than the base, with this stamp (empty if it
@@ -182,8 +206,17 @@ impl Draft {
             contended_since: Millis(0),
             contended: false,
             started: Millis(0),
+            waiting_since: Millis(0),
             previous_ms: None,
             background: false,
+            parked: false,
+            exported: None,
+            edited_at: Millis(0),
+            asked_at: None,
+            why: Queued::Busy,
+            owes: false,
+            strange: false,
+            refusal: None,
             refreshing: false,
             heard: None,
             report: Report::default(),
@@ -196,6 +229,7 @@ impl Draft {
         let mut draft = Draft::blank(number, turn.random.name(), turn.policy);
         draft.key = Some(key);
         draft.started = turn.now;
+        draft.asked_at = Some(turn.now);
         draft.load(turn);
         draft
     }
@@ -242,20 +276,29 @@ impl Draft {
     /// A new document; its token is made and journalled at once.
     pub(super) fn create(
         number: DraftId,
+        id: Option<String>,
         text: Vec<u8>,
         turn: &mut Turn<'_>,
     ) -> Result<Draft, Misuse> {
-        let mut draft = Draft::blank(number, turn.random.name(), turn.policy);
+        let id = id.unwrap_or_else(|| turn.random.name());
+        let mut draft = Draft::blank(number, id, turn.policy);
         let text = edit::name_rows(text, turn).map_err(Misuse::Document)?;
         draft.base = Document::parse(text, &turn.policy.profile).map_err(Misuse::Document)?;
         draft.revision = Revision(1);
         draft.opened = true;
+        draft.edited_at = turn.now;
         draft.journal_state(turn);
         turn.out.push(Effect::Opened(number));
         Ok(draft)
     }
 
     /* ---------------------------------------------------------------- what the page sees */
+
+    /// The number that the shell knows it by.
+    #[must_use]
+    pub fn number(&self) -> DraftId {
+        self.number
+    }
 
     /// The document's key: the server's, or until it gave one, the draft's own name.
     #[must_use]
@@ -321,6 +364,9 @@ impl Draft {
         if self.ending.is_some() || self.submitted {
             return "closed";
         }
+        if self.parked && !matches!(self.phase, Phase::Calling(_)) {
+            return "parked";
+        }
         if !self.conflicts.is_empty() {
             return "conflict";
         }
@@ -328,8 +374,8 @@ impl Draft {
             Phase::Calling(_) if self.refreshing && self.is_dirty() => "dirty",
             Phase::Calling(_) if self.refreshing => "clean",
             Phase::Calling(_) | Phase::InLine => "saving",
-            Phase::Waiting(_) => "waiting",
-            Phase::SignedOut => "parked",
+            Phase::Held if self.why == Queued::SignedOut => "parked",
+            Phase::Waiting(_) | Phase::Held => "waiting",
             Phase::Idle if self.is_dirty() => "dirty",
             Phase::Idle => "clean",
         }
@@ -347,7 +393,7 @@ impl Draft {
     pub fn wake_at(&self) -> Option<Millis> {
         match self.phase {
             Phase::Waiting(until) => Some(until),
-            Phase::Idle | Phase::Calling(_) | Phase::InLine | Phase::SignedOut => None,
+            Phase::Idle | Phase::Calling(_) | Phase::InLine | Phase::Held => None,
         }
     }
 

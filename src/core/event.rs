@@ -1,11 +1,13 @@
 //! What can happen to a till, what it wants done, and what it tells the page.
 
+use super::breaker::Health;
 use super::call::{Call, FindOutcome, LoadOutcome, Rejection, SaveOutcome};
 use super::change::EditError;
 use super::conflict::Conflict;
 use super::document::DocumentError;
 use super::merge::{Ending, Notice};
 use super::op::{Op, OpError};
+use super::outbox::ExportError;
 use super::stamp::Stamp;
 use super::time::Millis;
 
@@ -129,10 +131,92 @@ pub enum Event {
         /// What the answer means.
         outcome: FindOutcome,
     },
+    /// Somebody takes up what waits, or what was parked: it is sent now.
+    Retry {
+        /// The draft.
+        draft: DraftId,
+        /// Who waits for the outcome.
+        waiter: Waiter,
+    },
+    /// The draft is not to be sent until [`Event::Retry`].
+    Park {
+        /// The draft.
+        draft: DraftId,
+    },
+    /// The page hands out what is not on the server ([`Till::export`](super::till::Till::export)).
+    Export,
+    /// What another till exported is brought in.
+    Import {
+        /// Its text.
+        text: Vec<u8>,
+        /// The new drafts are numbered from here.
+        first: DraftId,
+    },
+    /// A new sale of what an ended document left over.
+    CreateFromLeftover {
+        /// The number of the new draft.
+        draft: DraftId,
+        /// The draft that ended.
+        ended: DraftId,
+    },
     /// The moment that `next_wake` named has come.
     Wake,
     /// The network seems to be back, or somebody signed in: what waits is tried now.
     Online,
+}
+
+impl Event {
+    /// The call that this answers, and what the answer says about the backend.
+    pub(super) fn answer(&self) -> Option<(CallId, Health)> {
+        match self {
+            Event::SaveAnswered { call, outcome } => Some((*call, outcome.into())),
+            Event::LoadAnswered { call, outcome } => Some((*call, outcome.into())),
+            Event::FindAnswered { call, outcome } => Some((*call, outcome.into())),
+            Event::Open { .. }
+            | Event::Refresh { .. }
+            | Event::Heard { .. }
+            | Event::Create { .. }
+            | Event::Edit { .. }
+            | Event::Replace { .. }
+            | Event::Save { .. }
+            | Event::Submit { .. }
+            | Event::Resolve { .. }
+            | Event::Discard { .. }
+            | Event::Retry { .. }
+            | Event::Park { .. }
+            | Event::Export
+            | Event::Import { .. }
+            | Event::CreateFromLeftover { .. }
+            | Event::Wake
+            | Event::Online => None,
+        }
+    }
+
+    /// Whether somebody wants a call made now, whatever the breaker says.
+    pub(super) fn asks(&self) -> bool {
+        match self {
+            Event::Open { .. }
+            | Event::Refresh { .. }
+            | Event::Save { .. }
+            | Event::Submit { .. }
+            | Event::Resolve { .. }
+            | Event::Retry { .. }
+            | Event::Import { .. }
+            | Event::Online => true,
+            Event::Heard { .. }
+            | Event::Create { .. }
+            | Event::Edit { .. }
+            | Event::Replace { .. }
+            | Event::Discard { .. }
+            | Event::Park { .. }
+            | Event::Export
+            | Event::CreateFromLeftover { .. }
+            | Event::SaveAnswered { .. }
+            | Event::LoadAnswered { .. }
+            | Event::FindAnswered { .. }
+            | Event::Wake => false,
+        }
+    }
 }
 
 /// What is to be done, in this order.
@@ -165,6 +249,13 @@ pub enum Effect {
         /// The draft that it is about.
         draft: DraftId,
         /// The outcome.
+        outcome: Outcome,
+    },
+    /// A save for which nobody waits has come to an end.
+    Concluded {
+        /// The draft that it is about.
+        draft: DraftId,
+        /// How.
         outcome: Outcome,
     },
     /// Tell the page.
@@ -209,6 +300,8 @@ pub enum Told {
     Merge(Notice),
     /// Quantities, rows or discounts changed: prices and offers must be computed again.
     NeedsReprice,
+    /// The server answers again, or does not any more.
+    Reachable(bool),
 }
 
 /// A step on the way of a save. The names are stable.
@@ -240,6 +333,8 @@ pub enum Step {
     SignedOut,
     /// The document ended elsewhere.
     Ended,
+    /// The breaker: `open`, `half-open` (one call probes) or `closed`.
+    Breaker(&'static str),
     /// The backend lacks this, so a promise of Restamp is kept less well. Told once a till.
     WeakBackend(&'static str),
 }
@@ -262,6 +357,7 @@ impl Step {
             Step::Rejected => "rejected",
             Step::SignedOut => "signed-out",
             Step::Ended => "ended",
+            Step::Breaker(_) => "breaker",
             Step::WeakBackend(_) => "weak-backend",
         }
     }
@@ -307,6 +403,21 @@ pub enum Queued {
     Busy,
     /// Somebody has to sign in.
     SignedOut,
+    /// It was parked: somebody has to take it up.
+    Parked,
+}
+
+impl Queued {
+    /// The stable word for it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Queued::Offline => "offline",
+            Queued::Busy => "busy",
+            Queued::SignedOut => "signed-out",
+            Queued::Parked => "parked",
+        }
+    }
 }
 
 /// An event that makes no sense now.
@@ -328,4 +439,8 @@ pub enum Misuse {
     TooMany(&'static str),
     /// A decimal that is none.
     NotADecimal(String),
+    /// The text is no export; nothing was brought in.
+    Export(ExportError),
+    /// The draft has not ended, or leaves nothing over.
+    NothingLeft,
 }

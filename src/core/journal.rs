@@ -1,18 +1,24 @@
 //! What must be on disk, and how drafts come back from it.
 //!
-//! An entry is one JSON text. The first member says the format: [`FORMAT`]; another number is
-//! refused, never guessed. A draft's `state` is written when it changes as a whole, every edit
+//! An entry is one JSON text. The first member says the format: [`FORMAT`] is written,
+//! [`FORMATS`] are read; another number is refused, never guessed. A draft's `state` is written when it changes as a whole, every edit
 //! by itself, and `sent` before a save goes out: what was sent and not settled is in doubt after
 //! a restart, unless `unsent` says that it was refused. `wished` is what goes on by itself. A
-//! save's body is not kept; it is the same again from the same state and edits.
+//! save's body is not kept; it is the same again from the same state and edits. `breaker` is
+//! nobody's: it says that the backend was ill.
 
+use super::breaker::Breaker;
 use super::conflict::Conflict;
 use super::json::{self, list, ObjectWriter};
 use super::op::Op;
 use super::stamp::{Revision, Stamp};
+use super::time::Millis;
 
 /// The format of entries written now.
-pub const FORMAT: &[u8] = b"1";
+pub const FORMAT: &[u8] = b"2";
+/// The formats that are read. What 1 does not say (when something was edited, what is parked or
+/// exported) is taken as not so.
+pub const FORMATS: [&[u8]; 2] = [b"1", FORMAT];
 
 /// An edit and the count that it brought the draft to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub struct Wish {
     pub submit: bool,
     /// The total that the cashier saw, as decimal text.
     pub expected_total: Option<String>,
+    /// Since when.
+    pub asked_at: Millis,
 }
 
 /// A draft as the journal holds it.
@@ -66,6 +74,23 @@ pub struct Restored {
     pub unanswered: Option<Unanswered>,
     /// What goes on by itself after a restart.
     pub wish: Option<Wish>,
+    /// Not sent until somebody takes it up again.
+    pub parked: bool,
+    /// The save that an export stands for.
+    pub exported: Option<Unanswered>,
+    /// When it was edited last.
+    pub edited_at: Millis,
+    /// Saves sent for what is unsaved.
+    pub attempts: u32,
+}
+
+/// All that a journal holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replayed {
+    /// Drafts that are not settled, oldest first.
+    pub drafts: Vec<Restored>,
+    /// Whether the backend was ill.
+    pub breaker: Breaker,
 }
 
 /// Bytes that are no journal of this format.
@@ -83,8 +108,8 @@ fn entry(what: &str, id: &str) -> ObjectWriter {
     object
 }
 
-fn number(value: u32) -> Vec<u8> {
-    value.to_string().into_bytes()
+fn number(value: impl Into<u64>) -> Vec<u8> {
+    value.into().to_string().into_bytes()
 }
 
 /// The whole state of a draft.
@@ -114,12 +139,24 @@ pub fn state(draft: &Restored) -> Vec<u8> {
         write_sent(&mut object, sent);
     }
     write_wish(&mut object, draft.wish.as_ref());
+    object.raw("at", &number(draft.edited_at.0));
+    if draft.attempts > 0 {
+        object.raw("attempts", &number(draft.attempts));
+    }
+    if draft.parked {
+        object.raw("parked", b"true");
+    }
+    if let Some(exported) = &draft.exported {
+        let mut inner = ObjectWriter::new();
+        write_sent(&mut inner, exported);
+        object.raw("exported", &inner.finish());
+    }
     object.finish()
 }
 
 fn write_wish(object: &mut ObjectWriter, wish: Option<&Wish>) {
     let Some(wish) = wish else { return };
-    object.raw("wanted", &number(wish.revision.0));
+    object.raw("wanted", &number(wish.revision.0)).raw("asked", &number(wish.asked_at.0));
     match &wish.expected_total {
         Some(total) => object.text("submitFor", total),
         None if wish.submit => object.raw("submitFor", b"null"),
@@ -132,19 +169,21 @@ fn write_sent(object: &mut ObjectWriter, sent: &Unanswered) {
     object.raw("submit", if sent.submit { b"true" } else { b"false" });
 }
 
-/// One edit.
+/// One edit, made at this moment.
 #[must_use]
-pub fn edited(id: &str, edit: &Edit) -> Vec<u8> {
+pub fn edited(id: &str, edit: &Edit, now: Millis) -> Vec<u8> {
     let mut object = entry("edited", id);
     object.raw("revision", &number(edit.revision.0)).raw("op", &edit.op.to_json());
+    object.raw("at", &number(now.0));
     object.finish()
 }
 
-/// A save is about to go out, for this wish.
+/// A save is about to go out for this wish, the n-th one.
 #[must_use]
-pub fn sent(id: &str, sent: &Unanswered, wish: Option<&Wish>) -> Vec<u8> {
+pub fn sent(id: &str, sent: &Unanswered, attempts: u32, wish: Option<&Wish>) -> Vec<u8> {
     let mut object = entry("sent", id);
     write_sent(&mut object, sent);
+    object.raw("attempts", &number(attempts));
     write_wish(&mut object, wish);
     object.finish()
 }
@@ -169,35 +208,48 @@ pub fn settled(id: &str) -> Vec<u8> {
     entry("settled", id).finish()
 }
 
+/// The backend is ill, or well again.
+#[must_use]
+pub fn breaker(breaker: &Breaker) -> Vec<u8> {
+    let mut object = entry("breaker", "");
+    breaker.write(&mut object);
+    object.finish()
+}
+
 /// Reads entries in the order in which they were written.
 ///
 /// # Errors
 /// [`JournalError`] at the first entry that is not of this format.
-pub fn replay<'a>(
-    entries: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Vec<Restored>, JournalError> {
-    let mut drafts: Vec<Restored> = Vec::new();
+pub fn replay<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Result<Replayed, JournalError> {
+    let mut replayed = Replayed::default();
     for (at, text) in entries.into_iter().enumerate() {
         json::check(text).map_err(|_| JournalError::Broken(at))?;
-        if json::member(text, "v") != Some(FORMAT) {
-            return Err(JournalError::UnknownFormat(at));
-        }
-        read_entry(text, &mut drafts).ok_or(JournalError::Broken(at))?;
+        check_format(text, at)?;
+        read_entry(text, &mut replayed).ok_or(JournalError::Broken(at))?;
     }
-    Ok(drafts)
+    Ok(replayed)
 }
 
 fn word(text: &[u8], name: &str) -> Option<String> {
     json::member(text, name).and_then(json::text).map(|text| text.into_owned())
 }
 
-fn count(text: &[u8], name: &str) -> Option<Revision> {
+fn digits(text: &[u8], name: &str) -> Option<u64> {
     let digits = std::str::from_utf8(json::member(text, name)?).ok()?;
-    digits.parse().ok().map(Revision)
+    digits.parse().ok()
 }
 
-fn read_entry(text: &[u8], drafts: &mut Vec<Restored>) -> Option<()> {
+fn count(text: &[u8], name: &str) -> Option<Revision> {
+    digits(text, name).and_then(|digits| u32::try_from(digits).ok()).map(Revision)
+}
+
+fn moment(text: &[u8], name: &str) -> Option<Millis> {
+    digits(text, name).map(Millis)
+}
+
+fn read_entry(text: &[u8], replayed: &mut Replayed) -> Option<()> {
     let id = word(text, "id")?;
+    let drafts = &mut replayed.drafts;
     let at = drafts.iter().position(|draft| draft.id == id);
     match word(text, "entry")?.as_str() {
         "state" => {
@@ -207,10 +259,26 @@ fn read_entry(text: &[u8], drafts: &mut Vec<Restored>) -> Option<()> {
                 None => drafts.push(draft),
             }
         }
-        "edited" => drafts[at?].edits.push(read_edit(text)?),
-        "sent" => {
-            drafts[at?].unanswered = Some(read_sent(text)?);
+        "edited" => {
+            let draft = &mut drafts[at?];
+            draft.edits.push(read_edit(text)?);
+            draft.edited_at = moment(text, "at").unwrap_or(draft.edited_at);
+        }
+        #[cfg(feature = "planted-defects")]
+        "sent" if super::defect::is(super::defect::Defect::SentForgotten) => {
             drafts[at?].wish = read_wish(text);
+        }
+        "sent" => {
+            let (draft, sent) = (&mut drafts[at?], read_sent(text)?);
+            // It is the save that was exported.
+            draft.exported.take_if(|exported| exported.token == sent.token);
+            draft.unanswered = Some(sent);
+            draft.attempts = count(text, "attempts").map_or(draft.attempts, |count| count.0);
+            draft.wish = read_wish(text);
+        }
+        "breaker" => {
+            let failures = count(text, "failures")?.0;
+            replayed.breaker = Breaker::restored(failures, moment(text, "until"));
         }
         "wished" => drafts[at?].wish = Some(read_wish(text)?),
         "unsent" => drafts[at?].unanswered = None,
@@ -224,6 +292,22 @@ fn read_entry(text: &[u8], drafts: &mut Vec<Restored>) -> Option<()> {
     Some(())
 }
 
+/// The draft whose `state` entry this is.
+///
+/// # Errors
+/// [`JournalError`] if it is none of a known format.
+pub fn read_draft(text: &[u8]) -> Result<Restored, JournalError> {
+    check_format(text, 0)?;
+    let is_state = word(text, "entry").as_deref() == Some("state");
+    let id = word(text, "id").filter(|_| is_state);
+    id.and_then(|id| read_state(text, id)).ok_or(JournalError::Broken(0))
+}
+
+fn check_format(text: &[u8], at: usize) -> Result<(), JournalError> {
+    let known = FORMATS.iter().any(|known| json::member(text, "v") == Some(known));
+    known.then_some(()).ok_or(JournalError::UnknownFormat(at))
+}
+
 fn read_state(text: &[u8], id: String) -> Option<Restored> {
     let mut draft = Restored {
         id,
@@ -235,6 +319,10 @@ fn read_state(text: &[u8], id: String) -> Option<Restored> {
         ending: json::member(text, "ending").map(<[u8]>::to_vec),
         unanswered: read_sent(text),
         wish: read_wish(text),
+        parked: json::member(text, "parked") == Some(b"true"),
+        exported: json::member(text, "exported").and_then(read_sent),
+        edited_at: moment(text, "at").unwrap_or_default(),
+        attempts: count(text, "attempts").unwrap_or_default().0,
     };
     let mut whole = true;
     let edits = json::member(text, "edits")?;
@@ -273,5 +361,6 @@ fn read_wish(text: &[u8]) -> Option<Wish> {
         revision: count(text, "wanted")?,
         submit: json::member(text, "submitFor").is_some(),
         expected_total: word(text, "submitFor"),
+        asked_at: moment(text, "asked").unwrap_or_default(),
     })
 }

@@ -6,9 +6,10 @@
 //! stands (a row that somebody edited stays, all money stays).
 
 use super::change::{Changes, FieldChange, FieldChanges, RowChange, TableChanges};
-use super::conflict::Conflict;
+use super::conflict::{Conflict, Reason};
 use super::diff::{aligned_difference, difference, same_content, Difference};
 use super::document::{Cells, Document, DocumentError};
+use super::op::Op;
 use super::profile::{Profile, Rule, TableRules};
 use super::render::{render, Audience};
 
@@ -190,14 +191,45 @@ pub fn merge_in_doubt(
     let Ok(middle) = Document::parse(text, profile) else { return first };
     let second = merge(sent, later, &middle, profile, None);
     for op in second.pending.to_ops(profile) {
-        let _ = first.pending.apply(&op, theirs, profile);
+        match removal_in_doubt(&op, &first.conflicts, theirs, profile) {
+            // What is there may be mine, or somebody's who counts on the row.
+            Some(conflict) => first.conflicts.push(conflict),
+            None => {
+                let _ = first.pending.apply(&op, theirs, profile);
+            }
+        }
     }
     let asked = |path: &str| second.conflicts.iter().any(|conflict| conflict.path == path);
-    first.conflicts.retain(|old| !asked(&old.path) && !later.settles(&old.path, profile));
+    let is_new = |old: &Conflict| old.reason == Reason::RemovedAgainstEdit && old.base.is_none();
+    first
+        .conflicts
+        .retain(|old| is_new(old) || !asked(&old.path) && !later.settles(&old.path, profile));
     first.conflicts.extend(second.conflicts);
     first.reapplied = first.pending.paths(profile);
     first.needs_reprice |= second.needs_reprice;
     first
+}
+
+/// The question about a row that I took out while one of its counters is in doubt.
+fn removal_in_doubt(
+    op: &Op,
+    asked: &[Conflict],
+    theirs: &Document,
+    profile: &Profile,
+) -> Option<Conflict> {
+    let Op::Remove { table, row } = op else { return None };
+    let path = super::path::row_path(table, row);
+    let cells = [path.as_str(), "."].concat();
+    let is_in_doubt =
+        |old: &Conflict| old.reason == Reason::AnswerLost && old.path.starts_with(cells.as_str());
+    asked.iter().find(|old| is_in_doubt(old))?;
+    let now = theirs.row(profile.table(table)?, row)?;
+    let mut conflict = Conflict::new(path, Reason::RemovedAgainstEdit);
+    conflict.mine = Some(b"null".to_vec());
+    conflict.theirs = Some(now.span.of(theirs.text()).to_vec());
+    conflict.provisional.clone_from(&conflict.theirs);
+    conflict.on_mine = vec![op.clone()];
+    Some(conflict)
 }
 
 /// Whether everything of a save that was sent is what the server holds.

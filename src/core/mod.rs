@@ -4,9 +4,12 @@
 //! any backend.
 
 pub mod amount;
+pub mod breaker;
 pub mod call;
 pub mod change;
 pub mod conflict;
+#[cfg(feature = "planted-defects")]
+pub mod defect;
 pub mod diff;
 pub mod document;
 pub mod draft;
@@ -16,6 +19,7 @@ pub mod json;
 pub mod merge;
 pub mod op;
 pub mod order;
+pub mod outbox;
 pub mod path;
 pub mod policy;
 pub mod prepared;

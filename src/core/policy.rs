@@ -66,6 +66,10 @@ impl Policy {
 pub const ROUNDS_WAITED_MAX: u32 = 5;
 /// Calls in flight at once, over all drafts.
 pub const CALLS_MAX: usize = 4;
+/// Calls in a row that come to nothing (no answer, a 5xx, busy) before the breaker opens.
+pub const FAILURES_MAX: u32 = 5;
+/// How long the breaker stays open at most before one call probes.
+pub const BREAKER_MS_MAX: u64 = 3_600_000;
 /// Drafts that one till holds at once.
 pub const DRAFTS_MAX: usize = 10_000;
 /// Edits of one draft that wait to be saved.

@@ -164,9 +164,8 @@ fn already_saved(
     let held = held.and_then(json::text);
     let by_token =
         circumstances.lost_token.as_deref().filter(|token| held.as_deref() == Some(*token));
-    // Another save's token: that its content is like mine proves nothing.
-    let another =
-        circumstances.lost_token.is_some() && held.as_ref().is_some_and(|t| !t.is_empty());
+    // Content like mine under another token, or under none, proves nothing.
+    let another = circumstances.lost_token.is_some() && profile.token_field.is_some();
     let by_content = !another && sent.is_some_and(|sent| merge::is_saved(sent, theirs, profile));
     if by_token.is_none() && !by_content {
         return Ok(None);

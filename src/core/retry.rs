@@ -97,6 +97,10 @@ impl Schedule {
         previous_ms: Option<u64>,
         retry_after_ms: Option<u64>,
     ) -> u64 {
+        #[cfg(feature = "planted-defects")]
+        if super::defect::is(super::defect::Defect::HastyRetries) {
+            return 0;
+        }
         let wait = match self.kind {
             Kind::Fixed => self.base_ms.min(self.cap_ms),
             Kind::Exponential => self.grown(attempt),

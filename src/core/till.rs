@@ -5,11 +5,13 @@
 //! state, the event, the time and the random bits that are handed in; equal arguments give equal
 //! effects. Not here: clocks, chance, storage, requests, waiting.
 
+use super::breaker::Breaker;
 use super::document::DocumentError;
-use super::draft::{Draft, Phase, Turn};
-use super::event::{CallId, DraftId, Effect, Event, Misuse, Step};
+use super::draft::{name_of_successor, Draft, Phase, Turn};
+use super::event::{CallId, DraftId, Effect, Event, Misuse, Step, Told};
 use super::journal::{self, JournalError};
-use super::policy::{Policy, CALLS_MAX, DRAFTS_MAX};
+use super::outbox::{self, Entry};
+use super::policy::{Policy, DRAFTS_MAX};
 use super::random::Random;
 use super::time::Millis;
 
@@ -19,6 +21,8 @@ pub struct Till {
     policy: Policy,
     /// In the order in which they were opened.
     drafts: Vec<Draft>,
+    /// What all calls go through.
+    breaker: Breaker,
     next_call: u32,
     /// What the backend lacks was told.
     warned: bool,
@@ -37,7 +41,8 @@ impl Till {
     /// A till without drafts.
     #[must_use]
     pub fn new(policy: Policy) -> Till {
-        Till { policy, drafts: Vec::new(), next_call: 0, warned: false }
+        let breaker = Breaker::default();
+        Till { policy, drafts: Vec::new(), breaker, next_call: 0, warned: false }
     }
 
     /// A till as its journal says, numbered from `first`. Call [`Till::handle`] with
@@ -52,7 +57,8 @@ impl Till {
     ) -> Result<Till, RestoreError> {
         let mut till = Till::new(policy);
         let restored = journal::replay(entries).map_err(RestoreError::Journal)?;
-        for (number, state) in (first.0..).zip(restored) {
+        till.breaker = restored.breaker;
+        for (number, state) in (first.0..).zip(restored.drafts) {
             let id = state.id.clone();
             let draft = Draft::restore(DraftId(number), state, &till.policy)
                 .map_err(|error| RestoreError::Document(id, error))?;
@@ -66,29 +72,30 @@ impl Till {
     /// `now` is milliseconds since the Unix epoch, `random` is 128 fresh random bits: tokens and
     /// row identities are made of them, and they spread retries.
     pub fn handle(&mut self, event: Event, now: Millis, random: u128) -> Vec<Effect> {
-        let busy = |draft: &&Draft| matches!(draft.phase, Phase::Calling(_));
-        let slots = CALLS_MAX.saturating_sub(self.drafts.iter().filter(busy).count());
+        for draft in &mut self.drafts {
+            draft.follow_clock(now);
+        }
+        let mut random = Random::new(random);
+        let mut out = Vec::new();
+        self.breaker.cut(now);
+        let (busy, released) = self.hear(&event, now, &mut random, &mut out);
         let mut turn = Turn {
             policy: &self.policy,
             now,
-            random: Random::new(random),
+            random,
             next_call: &mut self.next_call,
-            slots,
-            out: Vec::new(),
+            slots: self.breaker.allows(busy, event.asks(), now),
+            breaker: &self.breaker,
+            out,
         };
         if let Err(misuse) = dispatch(&mut self.drafts, event, &mut turn) {
             turn.out.push(Effect::Refused(misuse));
         }
-        // A call may have ended: those in line go on, oldest first.
-        let busy = self.drafts.iter().filter(busy).count();
-        turn.slots = CALLS_MAX.saturating_sub(busy);
-        for draft in &mut self.drafts {
-            if turn.slots > 0 && draft.phase == Phase::InLine {
-                draft.phase = Phase::Idle;
-                draft.advance(&mut turn);
-            }
-            draft.catch_up(&mut turn);
+        if released {
+            self.drafts.iter_mut().for_each(|draft| draft.line_up(&mut turn));
         }
+        take_turns(&mut self.drafts, &mut turn);
+        self.drafts.iter_mut().for_each(|draft| draft.catch_up(&mut turn));
         let mut out = turn.out;
         self.warn_once(&mut out);
         for effect in &out {
@@ -97,6 +104,26 @@ impl Till {
             }
         }
         out
+    }
+
+    /// What an answer says about the backend; how many other calls are in flight, and whether what
+    /// waits for the backend may go on.
+    fn hear(
+        &mut self,
+        event: &Event,
+        now: Millis,
+        random: &mut Random,
+        out: &mut Vec<Effect>,
+    ) -> (usize, bool) {
+        let busy = in_flight(&self.drafts);
+        let Some((call, health)) = event.answer() else { return (busy, false) };
+        // A late answer to a call that is over says nothing.
+        let Some(draft) = calling(&mut self.drafts, call) else { return (busy, false) };
+        let (draft, others) = (draft.number, busy - 1);
+        let before = self.breaker.clone();
+        let released = self.breaker.note(health, others, &self.policy.background, now, random);
+        tell_of(&before, &self.breaker, draft, out);
+        (others, released)
     }
 
     /// With the first draft that opens: what the backend lacks.
@@ -109,6 +136,7 @@ impl Till {
             | Effect::NotOpened { .. }
             | Effect::Changed(_)
             | Effect::Settle { .. }
+            | Effect::Concluded { .. }
             | Effect::Notice { .. }
             | Effect::Log { .. }
             | Effect::Refused(_) => None,
@@ -123,7 +151,11 @@ impl Till {
     /// When [`Event::Wake`] is due next, if anything waits for time to pass.
     #[must_use]
     pub fn next_wake(&self) -> Option<Millis> {
-        self.drafts.iter().filter_map(Draft::wake_at).min()
+        let held = || self.drafts.iter().any(|draft| draft.phase == Phase::Held);
+        // With a call in flight its answer is what is waited for.
+        let probes = in_flight(&self.drafts) == 0 && held();
+        let probe = self.breaker.until().filter(|_| probes);
+        self.drafts.iter().filter_map(Draft::wake_at).chain(probe).min()
     }
 
     /// The draft of this number.
@@ -132,23 +164,62 @@ impl Till {
         self.drafts.iter().find(|draft| draft.number == number)
     }
 
-    /// The draft of the document with this key, if it is open here.
+    /// The draft of the document with this key, if it is open here; one with something unsaved
+    /// before others.
     #[must_use]
     pub fn find(&self, key: &str) -> Option<DraftId> {
         let known = |draft: &&Draft| draft.opened && (draft.key() == key || draft.id == key);
-        self.drafts.iter().find(known).map(|draft| draft.number)
+        let mut found = self.drafts.iter().filter(known);
+        let first = found.clone().next();
+        found.find(|draft| draft.is_exportable()).or(first).map(|draft| draft.number)
+    }
+
+    /// What is not on the server yet, oldest first.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<Entry> {
+        let unsent = self.drafts.iter().filter(|draft| draft.is_exportable());
+        unsent.map(|draft| draft.entry(&self.breaker)).collect()
+    }
+
+    /// The drafts that wait to be sent, for [`Event::Retry`] one by one: not those that are
+    /// parked, ended or asked, nor edits that nobody asked to save.
+    #[must_use]
+    pub fn waiting_to_be_sent(&self) -> Vec<DraftId> {
+        let waits = self.drafts.iter().filter(|draft| draft.opened && draft.goes_on());
+        waits.map(|draft| draft.number).collect()
+    }
+
+    /// The text of all that is not on the server. Handle [`Event::Export`] first, and hand the
+    /// text out when its effects are done.
+    #[must_use]
+    pub fn export(&self) -> Vec<u8> {
+        outbox::export(&self.drafts)
+    }
+
+    /// The draft of the document with this key that ended elsewhere, and the sale that was made of
+    /// what it left over.
+    #[must_use]
+    pub fn ended(&self, key: &str) -> Option<(DraftId, Option<DraftId>)> {
+        let known = |draft: &&Draft| draft.ending().is_some() && draft.key() == key;
+        let ended = self.drafts.iter().rfind(known)?;
+        let name = name_of_successor(&ended.id);
+        let successor = self.drafts.iter().find(|draft| draft.id == name);
+        Some((ended.number, successor.map(|draft| draft.number)))
     }
 
     /// How many drafts have something that is not on the server.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.drafts.iter().filter(|draft| draft.is_dirty() && draft.status() != "closed").count()
+        let waits = |draft: &&Draft| draft.is_exportable() && draft.status() != "closed";
+        self.drafts.iter().filter(waits).count()
     }
 
-    /// The journal in its shortest form: one entry for each draft that is not settled.
+    /// The journal in its shortest form: one entry for each draft that is not settled, and one if
+    /// the backend is ill.
     #[must_use]
     pub fn journal(&self) -> Vec<Vec<u8>> {
-        self.drafts.iter().filter_map(Draft::journal).collect()
+        let breaker = self.breaker.is_worth_keeping().then(|| journal::breaker(&self.breaker));
+        self.drafts.iter().filter_map(Draft::journal).chain(breaker).collect()
     }
 
     /// The till's policy.
@@ -175,7 +246,7 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
         Event::Heard { draft, stamp } => of(drafts, draft)?.hear(stamp),
         Event::Create { draft, document } => {
             check_room(drafts)?;
-            let created = Draft::create(draft, document, turn)?;
+            let created = Draft::create(draft, None, document, turn)?;
             drafts.push(created);
         }
         Event::Edit { draft, op } => of(drafts, draft)?.edit(op, turn)?,
@@ -191,18 +262,25 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
         }
         Event::Resolve { draft, path, take } => of(drafts, draft)?.resolve(&path, &take, turn)?,
         Event::Discard { draft } => of(drafts, draft)?.discard(turn),
+        Event::Retry { draft, waiter } => of(drafts, draft)?.retry(waiter, turn)?,
+        Event::Park { draft } => of(drafts, draft)?.park(turn),
+        Event::Export => drafts.iter_mut().for_each(|draft| draft.export(turn)),
+        Event::Import { text, first } => import(drafts, &text, first, turn)?,
+        Event::CreateFromLeftover { draft, ended } => {
+            create_from_leftover(drafts, draft, ended, turn)?;
+        }
         Event::SaveAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call, turn) {
+            if let Some(draft) = calling(drafts, call) {
                 draft.on_save_answer(outcome, turn);
             }
         }
         Event::LoadAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call, turn) {
+            if let Some(draft) = calling(drafts, call) {
                 draft.on_load_answer(outcome, turn);
             }
         }
         Event::FindAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call, turn) {
+            if let Some(draft) = calling(drafts, call) {
                 draft.on_find_answer(outcome, turn);
             }
         }
@@ -213,19 +291,90 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
                 }
             }
         }
-        Event::Online => {
-            for draft in drafts {
-                match draft.phase {
-                    Phase::Waiting(_) | Phase::SignedOut | Phase::Idle if draft.opened => {
-                        draft.begin_try(turn);
-                    }
-                    Phase::Waiting(_) => draft.resume(turn),
-                    Phase::Idle | Phase::SignedOut | Phase::Calling(_) | Phase::InLine => {}
-                }
-            }
-        }
+        Event::Online => drafts.iter_mut().for_each(|draft| draft.wake(turn)),
     }
     Ok(())
+}
+
+fn import(
+    drafts: &mut Vec<Draft>,
+    text: &[u8],
+    first: DraftId,
+    turn: &mut Turn<'_>,
+) -> Result<(), Misuse> {
+    let mut brought = outbox::import(text, first, drafts, turn.policy).map_err(Misuse::Export)?;
+    if drafts.len() + brought.len() > DRAFTS_MAX {
+        return Err(Misuse::TooMany("drafts"));
+    }
+    brought.iter_mut().for_each(|draft| draft.import(turn));
+    drafts.append(&mut brought);
+    Ok(())
+}
+
+/// The new draft is on disk before the old one leaves it.
+fn create_from_leftover(
+    drafts: &mut Vec<Draft>,
+    number: DraftId,
+    ended: DraftId,
+    turn: &mut Turn<'_>,
+) -> Result<(), Misuse> {
+    check_room(drafts)?;
+    let old = of(drafts, ended)?;
+    let name = name_of_successor(&old.id);
+    let document = old.successor(turn.policy).ok_or(Misuse::NothingLeft)?;
+    if drafts.iter().any(|draft| draft.id == name) {
+        return Err(Misuse::NothingLeft);
+    }
+    let new = Draft::create(number, Some(name), document, turn)?;
+    of(drafts, ended)?.take_note(turn);
+    drafts.push(new);
+    Ok(())
+}
+
+fn in_flight(drafts: &[Draft]) -> usize {
+    drafts.iter().filter(|draft| matches!(draft.phase, Phase::Calling(_))).count()
+}
+
+/// Those in line go on, those first who waited longest. Where nothing gets through and no answer
+/// is awaited either, they are held.
+fn take_turns(drafts: &mut [Draft], turn: &mut Turn<'_>) {
+    for _ in 0..=drafts.len() {
+        let waits = drafts.iter_mut().filter(|draft| draft.waits_since().is_some());
+        let next = waits.min_by_key(|draft| draft.waits_since());
+        match next {
+            Some(draft) if turn.slots > 0 => draft.take_turn(turn),
+            Some(_) | None => break,
+        }
+    }
+    if !turn.breaker.is_open() {
+        return;
+    }
+    let calling = drafts.iter().find(|draft| matches!(draft.phase, Phase::Calling(_)));
+    if let Some(draft) = calling {
+        let calls = |effect: &Effect| matches!(effect, Effect::Call { .. });
+        if turn.breaker.until().is_some() && turn.out.iter().any(calls) {
+            let step = Step::Breaker("half-open");
+            turn.out.push(Effect::Log { draft: draft.number, step });
+        }
+        return;
+    }
+    for draft in drafts.iter_mut().filter(|draft| draft.phase == Phase::InLine) {
+        draft.hold(turn);
+    }
+}
+
+/// The breaker has moved by the answer to a call of this draft.
+fn tell_of(before: &Breaker, now: &Breaker, draft: DraftId, out: &mut Vec<Effect>) {
+    if before.is_worth_keeping() != now.is_worth_keeping() || before.until() != now.until() {
+        out.push(Effect::Journal(journal::breaker(now)));
+    }
+    let state = match (before.is_worth_keeping(), now.is_worth_keeping()) {
+        (false, true) => "open",
+        (true, false) => "closed",
+        (true, true) | (false, false) => return,
+    };
+    out.push(Effect::Log { draft, step: Step::Breaker(state) });
+    out.push(Effect::Notice { draft, notice: Told::Reachable(state == "closed") });
 }
 
 fn check_room(drafts: &[Draft]) -> Result<(), Misuse> {
@@ -243,13 +392,6 @@ fn of(drafts: &mut [Draft], number: DraftId) -> Result<&mut Draft, Misuse> {
 }
 
 /// The draft whose call this is; a late answer to a call that is over finds none.
-fn calling<'d>(
-    drafts: &'d mut [Draft],
-    call: CallId,
-    turn: &mut Turn<'_>,
-) -> Option<&'d mut Draft> {
-    let draft = drafts.iter_mut().find(|draft| draft.phase == Phase::Calling(call))?;
-    // Its call is over: the draft's next one takes its place.
-    turn.slots += 1;
-    Some(draft)
+fn calling(drafts: &mut [Draft], call: CallId) -> Option<&mut Draft> {
+    drafts.iter_mut().find(|draft| draft.phase == Phase::Calling(call))
 }

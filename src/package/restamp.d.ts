@@ -226,10 +226,47 @@ export interface Till {
   changed(key: string, stamp?: string): void;
   /** A new document; its token is made and stored at once, so it can be sent any number of times and exists once. */
   create(doc: Doc): Promise<Draft>;
+  /**
+   * A new sale of what an ended document left over: `outcome` is its Outcome of kind "terminal". Head and rows are taken over, what
+   * names the old document is not. Called twice, also on another device, it is one and the same sale. Rejects (code "no-leftover")
+   * where this till keeps no leftover of that document (any more).
+   */
+  createFromLeftover(outcome: { key: string }): Promise<Draft>;
+  /**
+   * What is not on the server yet. Of each draft one call at a time is in flight, of all together four, those first that waited
+   * longest. After five calls in a row without a real answer (none, a 5xx, busy) nothing goes out any more, but for one call at a
+   * time that probes: after a wait that grows from seconds to minutes, when somebody asks, or when the network is back. The first
+   * real answer lets all go on. Signed out, all waits for one call that is let through: sign in, then flush(), retry() or save().
+   */
+  readonly outbox: {
+    /** All that the server does not hold: also what is parked, asked, not asked to be saved yet, or left over of an ended document. */
+    list(): Promise<OutboxEntry[]>;
+    /** Send what waits now; also happens by itself when the network is back. The outcomes of what was sent; parked ones are not. */
+    flush(): Promise<Outcome[]>;
+    /** Send this one now, parked or not, with all its edits. Rejects (code "not-found") for a key that no draft here has. */
+    retry(key: string): Promise<Outcome>;
+    /** Keep this one from being sent, also after a restart, until retry(); a save() of it is answered "queued" meanwhile. */
+    park(key: string): Promise<void>;
+    /** Everything not yet on the server, as JSON, for a support case or another device. */
+    export(): Promise<string>;
+    /**
+     * Brings in what another till exported, and sends what was to be sent; how many drafts came in. Those that are here already do not
+     * come in again. Each carries its token: what was saved elsewhere meanwhile is recognised, or asked, never counted twice. A
+     * text that is none rejects (codes not-an-export, export-format, export-broken) and changes nothing.
+     */
+    import(text: string): Promise<number>;
+  };
   on<K extends keyof TillEvents>(type: K, listener: (event: TillEvents[K]) => void): () => void;
   close(): Promise<void>;
 }
 
+/**
+ * `reason`: "offline", "busy", "signed-out", "parked", "conflict", a rejection's code, or the state of an ended document; none for
+ * edits that nobody asked to save. `message`: the server's own words, if it refused.
+ */
+export interface OutboxEntry {
+  key: string; status: Status; editedAt: number; attempts: number; nextAttemptAt?: number; reason?: string; message?: string;
+}
 export type Status = "clean" | "dirty" | "saving" | "waiting" | "conflict" | "parked" | "closed";
 
 export interface Draft {
@@ -251,6 +288,7 @@ export interface Draft {
   save(options?: { signal?: AbortSignal }): Promise<Outcome>;
   /** Submits what the cashier saw: if the merged total differs from `expectedTotal`, the outcome is a conflict "total-changed". */
   submit(options?: { expectedTotal?: DecimalText; signal?: AbortSignal }): Promise<Outcome>;
+  /** Once no question is left, a save that was asked for goes on; its outcome comes with the event "outbox". */
   resolve(path: string, take: "mine" | "theirs" | { value: Json }): void;
   discard(): Promise<void>;
   subscribe(listener: () => void): () => void;
@@ -266,10 +304,12 @@ export type Outcome =
 
 export interface TillEvents {
   draft: { key: string; status: Status }; notice: { key: string; kind: string; path?: string; message: string };
-  outbox: { waiting: number };
+  /** `outcome`: of a save for which nobody waits any more, for it was answered "queued", or goes on after a restart or resolve(). */
+  outbox: { waiting: number; outcome?: Outcome };
   /**
    * Steps on the way of a save. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many places),
-   * asked (conflicts), in-doubt, echoed, waiting (until), committed, rejected, signed-out, ended; and once, with the first draft, weak-backend (lacks).
+   * asked (conflicts), in-doubt, echoed, waiting (until), committed, rejected, signed-out, ended, breaker (state:
+   * "open", "half-open" or "closed"; the notices "server-lost" and "server-back" say the same to the cashier); and once, with the first draft, weak-backend (lacks).
    */
   log: { at: number; key?: string; level: "debug" | "info" | "warn" | "error"; event: string; [detail: string]: unknown };
 }
@@ -319,7 +359,7 @@ export interface Store {
 }
 /**
  * Misuse, or a document that cannot be opened. Codes: not-initialised, not-loaded, invalid-argument, invalid-profile, unknown-path,
- * unknown-row, row-exists, read-only, not-a-decimal, not-json, not-a-document, no-such-conflict, limit, closed, aborted, storage; from
- * Till.open(): not-found, unavailable, signed-out, rejected; from openTill(): journal-format, journal-broken.
+ * unknown-row, row-exists, read-only, not-a-decimal, not-json, not-a-document, no-such-conflict, limit, closed, aborted, storage,
+ * no-leftover, not-an-export, export-format, export-broken; from Till.open(): not-found, unavailable, signed-out, rejected; from openTill(): journal-format, journal-broken.
  */
 export class RestampError extends Error { readonly code: string }

@@ -35,36 +35,65 @@ pub(super) struct Http {
     authorization: Option<String>,
     csrf: Option<Function>,
     csrf_token: RefCell<Option<String>>,
+    /// The page is being asked for a CSRF token: whoever else needs one waits for the same.
+    renewing: RefCell<Option<Promise>>,
 }
 
 impl Http {
     async fn answer(&self, call: &Call, signal: Option<AbortSignal>) -> Answer {
+        self.answer_with(call, signal).await.0
+    }
+
+    /// The answer, and the CSRF token that was sent.
+    async fn answer_with(
+        &self,
+        call: &Call,
+        signal: Option<AbortSignal>,
+    ) -> (Answer, Option<String>) {
         let request = self.adapter.request(call);
         let mut headers = Vec::new();
         if let Some(authorization) = &self.authorization {
             headers.push(("Authorization", authorization.clone()));
         }
+        let mut csrf_token = None;
         if request.method != "GET" {
             if self.csrf_token.borrow().is_none() {
-                self.renew_csrf().await;
+                self.renewed_csrf(None).await;
             }
-            if let Some(token) = &*self.csrf_token.borrow() {
+            csrf_token.clone_from(&self.csrf_token.borrow());
+            if let Some(token) = &csrf_token {
                 headers.push(("X-Frappe-CSRF-Token", token.clone()));
             }
         }
-        self.fetch.send(request, &headers, signal).await
+        (self.fetch.send(request, &headers, signal).await, csrf_token)
     }
 
-    /// Asks the page for a CSRF token; whether there is one now.
-    async fn renew_csrf(&self) -> bool {
+    /// Whether there is another CSRF token than the one that was `refused`. However many calls
+    /// need one, the page is asked once.
+    async fn renewed_csrf(&self, refused: Option<String>) -> bool {
         let Some(csrf) = &self.csrf else { return false };
-        let Ok(promise) = csrf.call0(&JsValue::UNDEFINED) else { return false };
-        // A page that never answers must not hold the save up for ever.
-        let Ok(limit) = Limit::new(self.fetch.timeout_ms) else { return false };
-        let token = limit.settle(&promise).await.ok().and_then(|token| token.as_string());
-        let renewed = token.is_some();
-        *self.csrf_token.borrow_mut() = token;
-        renewed
+        if *self.csrf_token.borrow() == refused {
+            let asked = self.renewing.borrow().clone();
+            let promise = asked.unwrap_or_else(|| {
+                let promise = csrf.call0(&JsValue::UNDEFINED);
+                let promise = promise
+                    .map_or_else(|no| Promise::reject(&no), |token| Promise::resolve(&token));
+                self.renewing.replace(Some(promise.clone()));
+                promise
+            });
+            // A page that never answers must not hold the save up for ever.
+            let Ok(limit) = Limit::new(self.fetch.timeout_ms) else { return false };
+            let token = limit.settle(&promise).await.ok().and_then(|token| token.as_string());
+            if self
+                .renewing
+                .borrow_mut()
+                .take_if(|asked| js_sys::Object::is(asked, &promise))
+                .is_some()
+            {
+                self.csrf_token.replace(token);
+            }
+        }
+        self.csrf_token.borrow().is_some()
     }
 
     async fn save(&self, call: &Call, signal: Option<AbortSignal>) -> SaveOutcome {
@@ -73,10 +102,11 @@ impl Http {
             Call::Update(update) if update.submit => SaveKind::Submit,
             Call::Update(_) | Call::Load { .. } | Call::Find { .. } => SaveKind::Update,
         };
-        let answer = self.answer(call, signal.clone()).await;
+        let (answer, refused) = self.answer_with(call, signal.clone()).await;
         let outcome = self.adapter.classify_save(kind, &answer.response());
         // A refused CSRF token proves that nothing was applied: one renewal, one repetition.
-        if outcome == (SaveOutcome::Unauthenticated { csrf: true }) && self.renew_csrf().await {
+        let refuses = outcome == (SaveOutcome::Unauthenticated { csrf: true });
+        if refuses && self.renewed_csrf(refused).await {
             let answer = self.answer(call, signal).await;
             return self.adapter.classify_save(kind, &answer.response());
         }
@@ -197,6 +227,7 @@ fn made(
         authorization,
         csrf: function(given, "csrf"),
         csrf_token: RefCell::new(None),
+        renewing: RefCell::new(None),
     });
     let number = MADE.with_borrow_mut(|made| {
         made.push(http.clone());
@@ -313,7 +344,7 @@ impl Backend {
 
 async fn ask(object: &JsValue, closing: &AbortController, call: &Call) -> Result<Vec<u8>, JsValue> {
     let limit = Limit::new(PAGE_TIMEOUT_MS)?;
-    let link = Link::new(closing.signal(), limit.controller.clone());
+    let link = Link::to(closing.signal(), limit.controller.clone());
     let _link = link.ok_or(JsValue::UNDEFINED)?;
     let signal = limit.controller.signal();
     let method = |name: &str| function(object, name).ok_or(JsValue::UNDEFINED);

@@ -38,7 +38,7 @@ impl Draft {
     fn request(
         &self,
         options: &JsValue,
-        event: impl FnOnce(DraftId, Waiter) -> Event,
+        event: &dyn Fn(Waiter) -> Event,
     ) -> Result<Promise, JsValue> {
         let signal = match get(options, "signal") {
             given if given.is_undefined() || given.is_null() => None,
@@ -50,19 +50,7 @@ impl Draft {
         if signal.as_ref().is_some_and(AbortSignal::aborted) {
             return Err(error("aborted", &["the signal was aborted before; nothing was sent"]));
         }
-        let waiter = Waiter(self.runner.number());
-        let promise = self.runner.wait(waiter);
-        if let Err(thrown) = self.runner.dispatch(event(self.number, waiter)) {
-            // Thrown to the caller: the promise is nobody's, so it must not reject.
-            self.runner.forget(waiter);
-            return Err(thrown);
-        }
-        if let Some(signal) = signal {
-            let runner = self.runner.clone();
-            let abandon = Closure::once_into_js(move || runner.abandon(waiter));
-            signal.add_event_listener_with_callback("abort", abandon.unchecked_ref())?;
-        }
-        Ok(promise)
+        self.runner.ask(signal, event)
     }
 }
 
@@ -176,17 +164,22 @@ impl Draft {
 
     /// Sends what was edited so far.
     pub fn save(&self, options: &JsValue) -> Promise {
-        promised(self.request(options, |draft, waiter| Event::Save { draft, waiter }))
+        let draft = self.number;
+        promised(self.request(options, &|waiter| Event::Save { draft, waiter }))
     }
 
     /// Submits the document for the total that the cashier saw.
     pub fn submit(&self, options: &JsValue) -> Promise {
+        let draft = self.number;
         let expected_total = match get(options, "expectedTotal") {
             total if total.is_undefined() => Ok(None),
             total => decimal(&total, "options.expectedTotal").map(|total| Some(total.to_string())),
         };
-        promised(expected_total.and_then(|expected_total| {
-            self.request(options, |draft, waiter| Event::Submit { draft, waiter, expected_total })
+        promised(expected_total.and_then(|total| {
+            self.request(options, &|waiter| {
+                let expected_total = total.clone();
+                Event::Submit { draft, waiter, expected_total }
+            })
         }))
     }
 

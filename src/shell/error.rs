@@ -7,6 +7,7 @@ use crate::core::document::DocumentError;
 use crate::core::event::{Misuse, NotOpened};
 use crate::core::journal::JournalError;
 use crate::core::op::OpError;
+use crate::core::outbox::ExportError;
 use crate::core::profile::ProfileError;
 use crate::core::reapply::ReapplyError;
 use crate::core::till::RestoreError;
@@ -37,8 +38,28 @@ pub(super) fn of_misuse(misuse: &Misuse) -> JsValue {
         Misuse::NoSuchConflict(path) => {
             error("no-such-conflict", &["no conflict at ", path, " takes this answer"])
         }
+        Misuse::NothingLeft => {
+            error("no-leftover", &["the document has not ended, or leaves nothing over"])
+        }
+        Misuse::Export(export) => of_export(export),
         Misuse::TooMany(what) => error("limit", &["too many ", what]),
         Misuse::NotADecimal(text) => error("not-a-decimal", &["\"", text, "\" is no decimal"]),
+    }
+}
+
+fn of_export(export: &ExportError) -> JsValue {
+    match export {
+        ExportError::NotAnExport => error("not-an-export", &["the text is no export of an outbox"]),
+        ExportError::UnknownFormat => {
+            error("export-format", &["the export was written by another version"])
+        }
+        ExportError::Broken(at) => error(
+            "export-broken",
+            &["draft ", &at.to_string(), " of the export is broken, or not of this profile"],
+        ),
+        ExportError::Document(at, document) => {
+            of_document(&["draft ", &at.to_string(), " of the export"].concat(), document)
+        }
     }
 }
 

@@ -49,7 +49,7 @@ impl Fetch {
         outer: Option<AbortSignal>,
     ) -> Answer {
         let Ok(limit) = Limit::new(self.timeout_ms) else { return Answer::none() };
-        let _outer = match outer.map(|outer| Link::new(outer, limit.controller.clone())) {
+        let _outer = match outer.map(|outer| Link::to(outer, limit.controller.clone())) {
             Some(None) => return Answer::none(),
             link => link,
         };
@@ -161,19 +161,24 @@ impl Limit {
     }
 }
 
-/// Passes the abort of one signal on; dropping it ends that.
+/// What is done when a signal is aborted; dropping it ends that.
 pub(super) struct Link {
     outer: AbortSignal,
     abort: Closure<dyn FnMut()>,
 }
 
 impl Link {
-    /// `None` if it is aborted already.
-    pub(super) fn new(outer: AbortSignal, inner: AbortController) -> Option<Link> {
+    /// Aborts the inner one. `None` if the outer one is aborted already.
+    pub(super) fn to(outer: AbortSignal, inner: AbortController) -> Option<Link> {
+        Link::new(outer, Box::new(move || inner.abort()))
+    }
+
+    /// The same, for any deed.
+    pub(super) fn new(outer: AbortSignal, deed: Box<dyn FnMut()>) -> Option<Link> {
         if outer.aborted() {
             return None;
         }
-        let abort = Closure::<dyn FnMut()>::new(move || inner.abort());
+        let abort = Closure::wrap(deed);
         let listener = abort.as_ref().unchecked_ref();
         outer.add_event_listener_with_callback("abort", listener).ok()?;
         Some(Link { outer, abort })

@@ -3,7 +3,6 @@
 use wasm_bindgen::prelude::*;
 
 use super::convert::{parse, set};
-use crate::core::call::RejectionCode;
 use crate::core::conflict::Conflict;
 use crate::core::draft::Draft;
 use crate::core::event::{Outcome, Queued, Step, Told};
@@ -32,22 +31,16 @@ pub(super) fn outcome(outcome: &Outcome, draft: &Draft, doc: &JsValue) -> JsValu
         }
         Outcome::Queued { why, next_attempt_at } => {
             object.text("kind", "queued");
-            let (reason, message) = queued(*why);
-            object.text("reason", reason).text("message", message);
+            // For the contract what is parked is busy: its status and its message say more.
+            let reason = if *why == Queued::Parked { Queued::Busy } else { *why };
+            object.text("reason", reason.code()).text("message", queued(*why));
             if let Some(at) = next_attempt_at {
                 object.raw("nextAttemptAt", at.0.to_string().as_bytes());
             }
         }
         Outcome::Rejected(rejection) => {
             object.text("kind", "rejected").text("message", &rejection.message);
-            object.text(
-                "code",
-                match rejection.code {
-                    RejectionCode::Forbidden => "forbidden",
-                    RejectionCode::Invalid => "invalid",
-                    RejectionCode::Stock => "stock",
-                },
-            );
+            object.text("code", rejection.code.code());
             object.raw("fields", &text_list(&rejection.fields));
         }
         Outcome::Ended(ending) => {
@@ -72,11 +65,12 @@ fn flag(value: bool) -> &'static [u8] {
     }
 }
 
-fn queued(why: Queued) -> (&'static str, &'static str) {
+fn queued(why: Queued) -> &'static str {
     match why {
-        Queued::Offline => ("offline", "Saved on this till. Will be sent when the server answers."),
-        Queued::Busy => ("busy", "Saved on this till. The server is busy; it will be sent soon."),
-        Queued::SignedOut => ("signed-out", "Saved on this till. Will be sent after signing in."),
+        Queued::Offline => "Saved on this till. Will be sent when the server answers.",
+        Queued::Busy => "Saved on this till. The server is busy; it will be sent soon.",
+        Queued::SignedOut => "Saved on this till. Will be sent after signing in.",
+        Queued::Parked => "Parked on this till. Will be sent when somebody takes it up again.",
     }
 }
 
@@ -113,6 +107,13 @@ pub(super) fn notice(key: &str, told: &Told) -> JsValue {
             object.text("kind", "needs-reprice");
             object.text("message", "Prices and offers must be computed again.");
         }
+        Told::Reachable(false) => {
+            object.text("kind", "server-lost");
+            object.text("message", "The server does not answer. All is kept on this till.");
+        }
+        Told::Reachable(true) => {
+            object.text("kind", "server-back").text("message", "The server answers again.");
+        }
     }
     parse(&object.finish())
 }
@@ -141,6 +142,7 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
         | Step::Rejected
         | Step::SignedOut
         | Step::Ended
+        | Step::Breaker(_)
         | Step::WeakBackend(_) => {}
     }
     let level = match step {
@@ -152,8 +154,12 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
         | Step::Echoed
         | Step::Waiting(_)
         | Step::Committed
+        | Step::Breaker(_)
         | Step::Ended => "info",
     };
+    if let Step::Breaker(state) = step {
+        object.text("state", state);
+    }
     if let Step::WeakBackend(lacks) = step {
         object.text("lacks", lacks);
     }

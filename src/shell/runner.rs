@@ -9,15 +9,18 @@ use std::rc::Rc;
 use js_sys::{Function, Object, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
+use web_sys::AbortSignal;
 
 use super::backend::Backend;
 use super::clock::{Clock, Timer};
 use super::convert::{freeze, function, get, parse, set};
+use super::fetch::Link;
+use super::network::Network;
 use super::snapshot::Snapshot;
 use super::store::Journal;
 use super::{error, outcome};
 use crate::core::conflict::Conflict;
-use crate::core::event::{DraftId, Effect, Event, Waiter};
+use crate::core::event::{DraftId, Effect, Event, Outcome, Waiter};
 use crate::core::json::list;
 use crate::core::profile::Profile;
 use crate::core::till::Till;
@@ -66,9 +69,11 @@ pub(super) struct Runner {
     timer: RefCell<Option<Timer>>,
     next_number: Cell<u32>,
     views: RefCell<Vec<(DraftId, View)>>,
-    waiters: RefCell<Vec<(Waiter, Pledge)>>,
+    /// With each the listener of its signal, which goes when it does.
+    waiters: RefCell<Vec<(Waiter, Pledge, Option<Link>)>>,
     opening: RefCell<Vec<(DraftId, String, Pledge)>>,
     listeners: RefCell<Vec<(u32, Topic, Function)>>,
+    pub(super) network: RefCell<Option<Network>>,
 }
 
 /// What a listener wants to hear of.
@@ -97,13 +102,20 @@ impl Runner {
             waiters: RefCell::default(),
             opening: RefCell::default(),
             listeners: RefCell::default(),
+            network: RefCell::default(),
         })
     }
 
     /// A number that was not given before: for drafts, waiters and listeners.
     pub(super) fn number(&self) -> u32 {
-        self.next_number.set(self.next_number.get() + 1);
-        self.next_number.get()
+        self.numbers(1)
+    }
+
+    /// The first of `count` numbers in a row.
+    pub(super) fn numbers(&self, count: u32) -> u32 {
+        let first = self.next_number.get() + 1;
+        self.next_number.set(self.next_number.get() + count);
+        first
     }
 
     pub(super) fn check_open(&self) -> Result<(), JsValue> {
@@ -133,6 +145,7 @@ impl Runner {
                 | Effect::NotOpened { .. }
                 | Effect::Changed(_)
                 | Effect::Settle { .. }
+                | Effect::Concluded { .. }
                 | Effect::Notice { .. }
                 | Effect::Log { .. }) => later.push(later_on),
             }
@@ -213,6 +226,7 @@ impl Runner {
             }
             Effect::Changed(draft) => self.changed(draft),
             Effect::Settle { waiter, draft, outcome } => self.settle(waiter, draft, &outcome),
+            Effect::Concluded { draft, outcome } => self.conclude(draft, &outcome),
             Effect::Notice { draft, notice } => {
                 let notice = outcome::notice(&self.key(draft), &notice);
                 self.emit(&Topic::Till("notice".into()), &notice);
@@ -230,34 +244,44 @@ impl Runner {
         if !self.listeners.borrow().iter().any(hears) {
             return;
         }
-        let (key, status, waiting) = {
+        let (key, status) = {
             let till = self.till.borrow();
             let Some(draft) = till.draft(draft) else { return };
-            (draft.key().to_owned(), draft.status(), till.waiting())
+            (draft.key().to_owned(), draft.status())
         };
         let event = Object::new();
         set(&event, "key", &key.into());
         set(&event, "status", &status.into());
         self.emit(&Topic::Till("draft".into()), &event);
+        self.tell_of_outbox(None);
+    }
+
+    /// How many wait, and what became of one for which nobody waited.
+    fn tell_of_outbox(self: &Rc<Self>, outcome: Option<&JsValue>) {
         let event = Object::new();
+        let waiting = self.till.borrow().waiting();
         set(&event, "waiting", &JsValue::from_f64(waiting as f64));
+        if let Some(outcome) = outcome {
+            set(&event, "outcome", outcome);
+        }
         self.emit(&Topic::Till("outbox".into()), &event);
     }
 
-    fn settle(
-        self: &Rc<Self>,
-        waiter: Waiter,
-        number: DraftId,
-        outcome: &crate::core::event::Outcome,
-    ) {
+    fn settle(self: &Rc<Self>, waiter: Waiter, number: DraftId, outcome: &Outcome) {
         let Some(pledge) = self.take_waiter(waiter) else { return };
+        pledge.keep(&self.outcome(number, outcome));
+    }
+
+    fn conclude(self: &Rc<Self>, number: DraftId, outcome: &Outcome) {
+        let outcome = self.outcome(number, outcome);
+        self.tell_of_outbox(Some(&outcome));
+    }
+
+    fn outcome(&self, number: DraftId, outcome: &Outcome) -> JsValue {
         let doc = self.doc(number);
-        let value = {
-            let till = self.till.borrow();
-            let Some(draft) = till.draft(number) else { return };
-            outcome::outcome(outcome, draft, &doc)
-        };
-        pledge.keep(&value);
+        let till = self.till.borrow();
+        let draft = till.draft(number);
+        draft.map_or(JsValue::UNDEFINED, |draft| outcome::outcome(outcome, draft, &doc))
     }
 
     fn key(&self, draft: DraftId) -> String {
@@ -266,30 +290,47 @@ impl Runner {
 
     /* ---------------------------------------------------------------- promises and listeners */
 
-    /// A promise of the outcome that `waiter` waits for.
-    pub(super) fn wait(&self, waiter: Waiter) -> Promise {
+    /// A promise of the outcome of what `event` wants; with a signal, until it is aborted.
+    ///
+    /// # Errors
+    /// As [`Runner::dispatch`].
+    pub(super) fn ask(
+        self: &Rc<Self>,
+        signal: Option<AbortSignal>,
+        event: &dyn Fn(Waiter) -> Event,
+    ) -> Result<Promise, JsValue> {
+        let waiter = Waiter(self.number());
         let (promise, pledge) = Pledge::new();
-        self.waiters.borrow_mut().push((waiter, pledge));
-        promise
+        let link = signal.and_then(|signal| {
+            let runner = Rc::downgrade(self);
+            let abandon = move || {
+                if let Some(runner) = runner.upgrade() {
+                    runner.abandon(waiter);
+                }
+            };
+            Link::new(signal, Box::new(abandon))
+        });
+        self.waiters.borrow_mut().push((waiter, pledge, link));
+        if let Err(thrown) = self.dispatch(event(waiter)) {
+            // Thrown to the caller: the promise is nobody's, so it must not reject.
+            drop(self.take_waiter(waiter));
+            return Err(thrown);
+        }
+        Ok(promise)
     }
 
     fn take_waiter(&self, waiter: Waiter) -> Option<Pledge> {
         let mut waiters = self.waiters.borrow_mut();
-        let at = waiters.iter().position(|(known, _)| *known == waiter)?;
+        let at = waiters.iter().position(|(known, ..)| *known == waiter)?;
         Some(waiters.swap_remove(at).1)
     }
 
     /// Somebody stops waiting; the save goes on without them.
-    pub(super) fn abandon(&self, waiter: Waiter) {
+    fn abandon(&self, waiter: Waiter) {
         if let Some(pledge) = self.take_waiter(waiter) {
             pledge
                 .fail(&error::error("aborted", &["the caller stopped waiting; the save goes on"]));
         }
-    }
-
-    /// Nobody waits any more, and nobody is told.
-    pub(super) fn forget(&self, waiter: Waiter) {
-        drop(self.take_waiter(waiter));
     }
 
     /// A promise of the draft that is being opened.
@@ -367,9 +408,10 @@ impl Runner {
         self.closed.set(true);
         drop(self.timer.replace(None));
         self.listeners.borrow_mut().clear();
+        drop(self.network.take());
         let waiting = self.waiters.take();
         let reason = error::error("closed", &["the till was closed; what is unsent is kept"]);
-        for (_, pledge) in waiting {
+        for (_, pledge, _) in waiting {
             pledge.fail(&reason);
         }
         for (_, _, pledge) in self.opening.take() {

@@ -9,8 +9,11 @@ use wasm_bindgen_futures::future_to_promise;
 use super::backend::Backend;
 use super::clock::Clock;
 use super::convert::{callback, document_text, get, promised, word};
+use super::draft::Draft;
 use super::error::{self, invalid};
+use super::network::Network;
 use super::options;
+use super::outbox::Outbox;
 use super::runner::{Runner, Topic};
 use super::store::{Journal, Store};
 use crate::core::event::{DraftId, Event};
@@ -21,6 +24,7 @@ use crate::core::till::Till as Core;
 #[wasm_bindgen]
 pub struct Till {
     runner: Rc<Runner>,
+    outbox: JsValue,
 }
 
 /// Opens a till: reads its journal and lets go on what was under way.
@@ -42,21 +46,9 @@ pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
     journal.compact(entries.len(), &core.journal()).await;
     let runner = Runner::new(core, backend, journal, Clock::new(host));
     runner.dispatch(Event::Online)?;
-    listen_for_network(&runner);
-    Ok(Till { runner })
-}
-
-/// The browser's word that the network is back is a hint to try now, nothing more.
-fn listen_for_network(runner: &Rc<Runner>) {
-    let global = js_sys::global();
-    let Some(listen) = super::convert::function(&global, "addEventListener") else { return };
-    let runner = Rc::downgrade(runner);
-    let online = Closure::<dyn FnMut()>::new(move || {
-        if let Some(runner) = runner.upgrade() {
-            let _ = runner.dispatch(Event::Online);
-        }
-    });
-    let _ = listen.call2(&global, &"online".into(), &online.into_js_value());
+    runner.network.replace(Network::listen(&runner));
+    let outbox = Outbox::handle(&runner);
+    Ok(Till { runner, outbox })
 }
 
 #[wasm_bindgen]
@@ -107,6 +99,33 @@ impl Till {
         let promise = self.runner.wait_for_draft(draft, String::new());
         self.dispatch_or_forget(draft, Event::Create { draft, document })?;
         Ok(promise)
+    }
+
+    /// A new sale of what an ended document left over, made once however often it is asked for.
+    #[wasm_bindgen(js_name = createFromLeftover)]
+    pub fn create_from_leftover(&self, outcome: &JsValue) -> Promise {
+        promised(self.begin_from_leftover(outcome))
+    }
+
+    fn begin_from_leftover(&self, outcome: &JsValue) -> Result<Promise, JsValue> {
+        let key = word(&get(outcome, "key"), "outcome.key")?;
+        self.runner.check_open()?;
+        let (ended, made) = self.runner.till.borrow().ended(&key).ok_or_else(|| {
+            error::error("no-leftover", &["nothing is left over of \"", &key, "\" on this till"])
+        })?;
+        if let Some(draft) = made {
+            return Ok(Promise::resolve(&Draft::handle(&self.runner, draft)));
+        }
+        let draft = DraftId(self.runner.number());
+        let promise = self.runner.wait_for_draft(draft, String::new());
+        self.dispatch_or_forget(draft, Event::CreateFromLeftover { draft, ended })?;
+        Ok(promise)
+    }
+
+    /// What is not on the server yet.
+    #[wasm_bindgen(getter)]
+    pub fn outbox(&self) -> JsValue {
+        self.outbox.clone()
     }
 
     fn dispatch_or_forget(&self, draft: DraftId, event: Event) -> Result<(), JsValue> {

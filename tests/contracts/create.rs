@@ -109,6 +109,31 @@ fn a_create_that_was_only_late_is_found_by_its_token() {
     assert_eq!(desk.status(), "clean");
 }
 
+/// "It exists" leads to the document that exists. What it holds beyond mine is somebody else's.
+#[test]
+fn what_exists_already_is_compared_with_what_was_sent() {
+    for by_mine_alone in [true, false] {
+        let mut desk = desk(TokenSupport::Field);
+        desk.save();
+        let first = desk.call().clone();
+        desk.lose_request();
+        desk.deliver();
+        assert!(matches!(desk.call(), Call::Create(_)));
+        desk.server.save(&first, "me");
+        if !by_mine_alone {
+            desk.server.change("INV-1", |doc| crate::desk::raise(doc, "r1", 1));
+            desk.server.change("INV-1", |doc| doc["custom_mutation_id"] = json!("theirs"));
+        }
+        desk.scan("r1");
+        desk.save();
+        desk.settle();
+        assert_eq!(qty(&only(&desk), "r1"), if by_mine_alone { "2" } else { "3" });
+        let Outcome::Committed { incoming, .. } = desk.outcome() else { panic!() };
+        let theirs = incoming.iter().any(|path| path == "items[r1].qty");
+        assert_eq!(theirs, !by_mine_alone, "{incoming:?}");
+    }
+}
+
 #[test]
 fn a_stored_create_that_another_till_edited_since_is_still_mine() {
     let mut desk = desk(TokenSupport::Field);
@@ -223,6 +248,26 @@ fn discarded_it_is_gone_for_good() {
     assert_eq!(desk.refused.len(), 2, "there is nothing that could be saved");
     desk.restart();
     assert!(desk.till.drafts().is_empty());
+}
+
+/// It is stored, but was not read back yet: there is no stamp to save with before it is.
+#[test]
+fn discarded_before_it_was_read_back_it_is_read_before_the_next_save() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.save();
+    desk.deliver();
+    assert!(matches!(desk.call(), Call::Load { .. }));
+    desk.lose_request();
+    desk.discard();
+    desk.scan("r1");
+    desk.save();
+    for call in &desk.made {
+        let Call::Update(update) = call else { continue };
+        assert!(!update.stamp.0.is_empty(), "an update without a stamp");
+    }
+    desk.settle();
+    assert_eq!(qty(&only(&desk), "r1"), "2");
+    assert!(desk.is_committed());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use restamp::core::call::{Call, FindOutcome, LoadOutcome, Loaded, SaveOutcome};
 use restamp::core::event::{
-    CallId, DraftId, Effect, Event, Misuse, NotOpened, Outcome, Take, Told, Waiter,
+    CallId, DraftId, Effect, Event, Misuse, NotOpened, Outcome, Step, Take, Told, Waiter,
 };
 use restamp::core::op::Op;
 use restamp::core::policy::{CompareAndSet, Policy, TokenSupport};
@@ -33,6 +33,9 @@ pub struct Desk {
     /// All calls that were made.
     pub made: Vec<Call>,
     pub outcomes: Vec<(Waiter, Outcome)>,
+    /// Outcomes that nobody waited for.
+    pub concluded: Vec<Outcome>,
+    pub steps: Vec<Step>,
     pub journal: Vec<Vec<u8>>,
     pub effects: Vec<Effect>,
     pub refused: Vec<Misuse>,
@@ -98,6 +101,8 @@ impl Desk {
             calls: Vec::new(),
             made: Vec::new(),
             outcomes: Vec::new(),
+            concluded: Vec::new(),
+            steps: Vec::new(),
             journal: Vec::new(),
             effects: Vec::new(),
             refused: Vec::new(),
@@ -139,7 +144,9 @@ impl Desk {
                 Effect::Refused(misuse) => self.refused.push(misuse.clone()),
                 Effect::Notice { notice, .. } => self.notices.push(notice.clone()),
                 Effect::NotOpened { why, .. } => self.not_opened.push(why.clone()),
-                Effect::Opened(_) | Effect::Changed(_) | Effect::Log { .. } => {}
+                Effect::Concluded { outcome, .. } => self.concluded.push(outcome.clone()),
+                Effect::Log { step, .. } => self.steps.push(step.clone()),
+                Effect::Opened(_) | Effect::Changed(_) => {}
             }
             self.effects.push(effect);
         }
@@ -231,6 +238,69 @@ impl Desk {
         self.handle(event);
     }
 
+    /// The oldest call reaches the server and its answer comes back.
+    pub fn deliver_first(&mut self) {
+        let rest = self.calls.split_off(1);
+        let event = self.carry_out();
+        self.calls = rest;
+        self.handle(event);
+    }
+
+    /// Everything that waits gets through, in the order in which it was sent, until nothing is
+    /// left to do.
+    pub fn drain(&mut self) {
+        for _ in 0..10_000 {
+            if !self.calls.is_empty() {
+                self.deliver_first();
+            } else if self.till.next_wake().is_some() {
+                self.wait();
+            } else {
+                return;
+            }
+        }
+        panic!("it does not come to rest");
+    }
+
+    /// Whatever is in flight, and whatever that leads to at once, gets no answer.
+    pub fn lose_all(&mut self) {
+        for _ in 0..1_000 {
+            if self.calls.is_empty() {
+                return;
+            }
+            self.lose_request();
+        }
+        panic!("calls without end");
+    }
+
+    pub fn retry(&mut self, draft: DraftId) -> Waiter {
+        self.waiters += 1;
+        let waiter = Waiter(self.waiters);
+        self.handle(Event::Retry { draft, waiter });
+        waiter
+    }
+
+    pub fn park(&mut self, draft: DraftId) {
+        self.handle(Event::Park { draft });
+    }
+
+    /// What the page shows of the outbox: key, status, reason.
+    pub fn listed(&self) -> Vec<(String, &'static str, Option<&'static str>)> {
+        let entries = self.till.outbox().into_iter();
+        entries.map(|entry| (entry.key, entry.status, entry.reason)).collect()
+    }
+
+    pub fn export(&mut self) -> Vec<u8> {
+        self.handle(Event::Export);
+        self.till.export()
+    }
+
+    /// How many drafts came in; they are numbered from `first`.
+    pub fn import(&mut self, text: &[u8], first: u32) -> usize {
+        let before = self.till.drafts().len();
+        self.handle(Event::Import { text: text.to_vec(), first: DraftId(first) });
+        self.till.drafts().len() - before
+    }
+
     /// The only call reaches the server; its answer is an event that nobody has handled yet.
     pub fn carry_out(&mut self) -> Event {
         assert_eq!(self.calls.len(), 1, "{:?}", self.calls);
@@ -318,9 +388,14 @@ impl Desk {
 
     /// The page dies; what the journal holds comes back.
     pub fn restart(&mut self) {
+        self.restart_from(D);
+    }
+
+    /// The same, numbering the drafts from `first`.
+    pub fn restart_from(&mut self, first: DraftId) {
         self.calls.clear();
         let entries = self.journal.iter().map(Vec::as_slice);
-        self.till = Till::restore(self.policy.clone(), entries, D).expect("a journal");
+        self.till = Till::restore(self.policy.clone(), entries, first).expect("a journal");
         self.handle(Event::Online);
     }
 

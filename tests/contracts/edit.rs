@@ -1,6 +1,7 @@
 //! Edits: what the cashier did is in the document at once, on disk before anything else, and
 //! what makes no sense is refused and changes nothing.
 
+use restamp::core::call::Call;
 use restamp::core::change::EditError;
 use restamp::core::event::{DraftId, Effect, Event, Misuse};
 use restamp::core::op::Op;
@@ -202,4 +203,21 @@ fn a_discarded_save_that_was_lost_is_not_sent_again() {
     desk.settle();
     assert_eq!(qty(&desk.stored(), "r1"), "1");
     assert_eq!(desk.status(), "clean");
+}
+
+#[test]
+fn discarding_during_a_load_overlaps_with_no_other_call() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.save();
+    desk.other_till(|doc| doc["posa_notes"] = json!("window"));
+    desk.deliver();
+    assert!(matches!(desk.call(), Call::Load { .. }), "it was stale");
+    desk.discard();
+    desk.set("customer", json!("Ahmed"));
+    desk.save();
+    assert_eq!(desk.calls.len(), 1, "one call of a draft at a time");
+    desk.settle();
+    assert_eq!(desk.stored()["customer"], json!("Ahmed"));
+    assert_eq!(qty(&desk.stored(), "r1"), "1");
 }

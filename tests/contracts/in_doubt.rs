@@ -86,6 +86,21 @@ fn a_counter_that_cannot_be_told_apart_is_a_question() {
     assert_eq!(rows(&desk.stored()), ["r1", "r2", "m1"]);
 }
 
+/// Somebody without tokens (another program, a desk) made the very step that was lost.
+#[test]
+fn an_equal_step_of_others_is_not_taken_for_mine() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.save();
+    desk.lose_request();
+    desk.other_till(|doc| raise(doc, "r1", 1));
+    desk.settle();
+    assert_eq!(desk.conflicts(), [("items[r1].qty".to_owned(), "answer-lost")]);
+    desk.resolve("items[r1].qty", Take::Mine);
+    desk.settle();
+    assert_eq!(qty(&desk.stored(), "r1"), "3", "both steps");
+}
+
 #[test]
 fn what_came_after_the_doubtful_save_is_never_lost() {
     for stored in [true, false] {
@@ -329,4 +344,23 @@ fn a_lost_step_beside_theirs_is_a_question_whatever_came_later() {
         desk.settle();
         assert_eq!(qty(&desk.stored(), "r1"), "4");
     }
+}
+
+/// A client that knows no tokens leaves mine in the document: that my save was the last one, only
+/// the content can say.
+#[test]
+fn who_came_after_my_lost_save_without_a_token_is_not_overwritten() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.save();
+    desk.set("custom_table_no", json!("T5"));
+    desk.save();
+    let event = desk.carry_out();
+    desk.other_till(|doc| doc["custom_table_no"] = json!("T6"));
+    let Event::SaveAnswered { call, .. } = event else { panic!("{event:?}") };
+    desk.handle(Event::SaveAnswered { call, outcome: SaveOutcome::InDoubt });
+    desk.settle();
+    assert_eq!(desk.conflicts(), [("custom_table_no".to_owned(), "both-changed")]);
+    assert_eq!(desk.stored()["custom_table_no"], json!("T6"));
+    assert_eq!(qty(&desk.stored(), "r1"), "2");
 }

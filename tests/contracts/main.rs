@@ -4,13 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(clippy::wildcard_enum_match_arm, clippy::type_complexity, clippy::disallowed_types)]
 
+mod breaker;
 mod contention;
 mod create;
 mod desk;
 mod edit;
+mod export;
 mod heard;
 mod hostile;
 mod in_doubt;
+mod leftover;
 mod merge;
 mod open;
 mod outbox;
@@ -20,7 +23,6 @@ mod restart;
 mod retry;
 mod save;
 mod scenarios;
-#[path = "../simulation/server.rs"]
 mod server;
 mod stale;
 mod submit;

@@ -184,3 +184,19 @@ fn a_wall_clock_that_jumps_back_stops_nothing() {
     desk.settle();
     assert!(desk.is_committed());
 }
+
+/// A wait is a length of time: a clock that is set back by a day does not make it a day longer.
+#[test]
+fn a_clock_that_is_set_back_makes_no_wait_longer() {
+    let mut desk = Desk::open();
+    desk.now += 90_000_000;
+    desk.scan("r1");
+    desk.save();
+    desk.answer(busy(Some(5_000)));
+    desk.now -= 86_400_000;
+    desk.handle(Event::Wake);
+    let until = desk.till.next_wake().expect("it still waits");
+    assert!(until.since(Millis(desk.now)).0 <= 6_000, "{until:?}");
+    desk.settle();
+    assert!(desk.is_committed());
+}

@@ -2,6 +2,7 @@
 
 use restamp::core::call::Call;
 use restamp::core::event::{Event, Misuse, Outcome, Take, Waiter};
+use restamp::core::merge::State;
 use serde_json::json;
 
 use crate::desk::{raise, Desk, D};
@@ -152,4 +153,42 @@ fn a_total_that_the_server_does_not_show_is_asked() {
     desk.submit(Some("12.00"));
     desk.settle();
     assert_eq!(desk.conflicts(), [("rounded_total".to_owned(), "total-changed")]);
+}
+
+/// The submit is on its way when the cashier scans once more: that belongs to no open bill.
+#[test]
+fn what_is_scanned_while_a_submit_is_on_its_way_is_left_over() {
+    let mut desk = Desk::open();
+    let submit = desk.submit(Some("20"));
+    desk.scan("r1");
+    let save = desk.save();
+    desk.settle();
+    assert!(matches!(desk.outcome_of(submit), Some(Outcome::Committed { .. })));
+    let Some(Outcome::Ended(ending)) = desk.outcome_of(save) else { panic!("{:?}", desk.outcomes) };
+    assert_eq!((ending.state, ending.leftover.len()), (State::Submitted, 1));
+    assert_eq!(desk.saves(), 1, "nothing is sent to a closed document");
+    // Wherever the page dies, the scan is not lost.
+    for kept in 0..=desk.journal.len() {
+        let mut again = Desk::open();
+        again.server = desk.server.clone();
+        again.journal = desk.journal[..kept].to_vec();
+        let scanned = again.journal.iter().any(|entry| entry.windows(9).any(|w| w == b"increment"));
+        again.restart();
+        again.settle();
+        let draft = again.till.draft(D);
+        let left = draft.and_then(|draft| draft.ending()).map(|ending| ending.leftover.len());
+        assert!(!scanned || left == Some(1), "{kept} entries: {left:?}");
+    }
+}
+
+/// The total that was seen is no longer the one that would be submitted.
+#[test]
+fn what_is_scanned_after_the_wish_to_submit_changes_the_total() {
+    let mut desk = Desk::open();
+    desk.set("posa_notes", json!("by the window"));
+    desk.submit(Some("20"));
+    desk.scan("r1");
+    desk.settle();
+    assert_eq!(desk.conflicts(), [("grand_total".to_owned(), "total-changed")]);
+    assert_eq!(desk.stored()["docstatus"], json!(0));
 }

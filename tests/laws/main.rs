@@ -18,7 +18,7 @@ mod ops;
 mod panics;
 mod prepared;
 mod resolve;
-#[path = "../simulation/server.rs"]
+#[path = "../contracts/server.rs"]
 mod server;
 
 use proptest::test_runner::Config;

@@ -4,8 +4,12 @@
 pub struct Chance(u64);
 
 impl Chance {
-    pub fn new(seed: u64) -> Chance {
-        Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+    /// One stream for each `concern`, so that leaving one fault out moves as little as possible.
+    pub fn new(seed: u64, concern: u64) -> Chance {
+        let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d;
+        let mut chance = Chance(mixed ^ concern.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        chance.bits();
+        chance
     }
 
     pub fn bits(&mut self) -> u64 {
@@ -23,5 +27,11 @@ impl Chance {
     /// True `percent` times in a hundred.
     pub fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
+    }
+
+    /// One of them, if there is any.
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+        let bits = self.bits();
+        list.get(bits.checked_rem(list.len() as u64)? as usize)
     }
 }

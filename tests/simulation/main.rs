@@ -1,49 +1,123 @@
-//! One seed, one world: tills, a server, a network that loses, delays, doubles and reorders, a
-//! disk that crashes between any two effects, a clock. Whatever goes wrong, every edit is in the
-//! end on the server exactly once, and every world comes to rest.
+//! One seed, one world: tills on devices with disks that crash between any two effects, pages
+//! that come and go, servers with Frappe's and with REST's manners, a network that loses, delays,
+//! doubles, reorders and answers in the server's place, clocks that jump, sessions that end,
+//! documents that others change and end. Beside it runs a model of what ought to be, and every
+//! save that the server stores is held against it at once.
 //!
-//! `RESTAMP_SEED=7` replays one world and tells its story; `RESTAMP_SEEDS=0..20000` runs many.
+//! - `RESTAMP_SEED=7` replays one world and tells its story (`RESTAMP_LIMITS` makes it smaller,
+//!   `RESTAMP_DEFECT` plants a defect);
+//! - `RESTAMP_SEEDS=0..20000` runs many; `RESTAMP_SECONDS=600` as many as there is time for.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(unreachable_pub)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(clippy::wildcard_enum_match_arm, clippy::print_stdout)]
 
+mod backend;
+mod cashier;
 mod chance;
+mod defects;
+mod limits;
+mod mail;
+mod model;
 mod network;
+mod others;
+mod page;
+mod rest;
+mod run;
 mod server;
-mod station;
 mod world;
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
-
+use limits::Limits;
+use restamp::core::defect::{self, Defect};
 use world::World;
 
 /// Seeds of the ordinary test run.
-const SEEDS: std::ops::Range<u64> = 0..900;
+const SEEDS: (u64, u64) = (0, 1_500);
 /// Seeds that once failed.
 const FAILED_ONCE: [u64; 0] = [];
+/// Each planted defect is caught within that many seeds.
+const SEEDS_TO_CATCH: u64 = 2_000;
 
 #[test]
 fn worlds_come_to_rest_with_every_edit_once() {
     if let Some(seed) = env("RESTAMP_SEED") {
-        World::new(seed.parse().expect("a number"), true).run();
+        let limits = env("RESTAMP_LIMITS").map_or(Limits::NONE, |text| Limits::parse(&text));
+        defect::plant(env("RESTAMP_DEFECT").map(|name| named(&name)));
+        World::new(seed.parse().expect("a number"), limits, true).run();
         return;
     }
-    let seeds = env("RESTAMP_SEEDS").map_or(SEEDS, |text| {
-        let (from, to) = text.split_once("..").expect("from..to");
-        from.parse().expect("a number")..to.parse().expect("a number")
+    if let Some(seconds) = env("RESTAMP_SECONDS") {
+        return as_long_as_told(seconds.parse().expect("a number"));
+    }
+    let (first, end) = env("RESTAMP_SEEDS").map_or(SEEDS, |text| {
+        let (first, end) = text.split_once("..").expect("first..end");
+        (first.parse().expect("a number"), end.parse().expect("a number"))
     });
-    let mut saves = 0;
-    for seed in FAILED_ONCE.into_iter().chain(seeds) {
-        let ran = catch_unwind(AssertUnwindSafe(|| World::new(seed, false).run()));
-        match ran {
-            Ok(stored) => saves += stored,
-            Err(_) => panic!("seed {seed}: replay with RESTAMP_SEED={seed}"),
+    for seed in FAILED_ONCE {
+        let ran = run::attempt(seed, Limits::NONE, None);
+        assert!(ran.is_ok(), "{}", ran.unwrap_err().report(None));
+    }
+    report(run::all(&run::seeds(first, end), None));
+}
+
+#[test]
+fn every_planted_defect_is_caught() {
+    let mut missed = Vec::new();
+    for planted in Defect::ALL {
+        match defects::first_catch(planted, SEEDS_TO_CATCH) {
+            Some(failure) => {
+                let words = failure.words.lines().nth(1).unwrap_or_default();
+                println!("{planted:?}: caught by seed {}: {words}", failure.seed);
+            }
+            None => missed.push(planted),
         }
     }
-    assert!(saves > 0, "nothing was saved at all");
+    assert!(missed.is_empty(), "not caught within {SEEDS_TO_CATCH} seeds: {missed:?}");
+}
+
+fn report(result: Result<run::Sum, run::Failure>) {
+    match result {
+        Ok(sum) => {
+            println!("{sum:?}");
+            assert!(sum.ran.saves > 0, "nothing was saved at all");
+        }
+        Err(failure) => {
+            let smaller = run::shrink(failure.clone(), None);
+            panic!("{}\n\nas it was first: {}", smaller.report(None), failure.report(None));
+        }
+    }
+}
+
+#[expect(clippy::disallowed_types, reason = "the throughput of the simulation is measured")]
+fn as_long_as_told(seconds: u64) {
+    let began = std::time::Instant::now();
+    let first = env("RESTAMP_FIRST").map_or(1_000_000, |text| text.parse().expect("a number"));
+    let seeds = run::seeds(first, u64::MAX);
+    let next = || seeds().filter(|_| began.elapsed().as_secs() < seconds);
+    let result = run::all(&next, None);
+    if let Ok(sum) = &result {
+        let took = began.elapsed().as_millis().max(1) as u64;
+        println!(
+            "{} worlds, {} saves, {} requests, {} edits, {} questions, {} crashes in {} s: \
+             {} saves/s, 0 violations",
+            sum.worlds,
+            sum.ran.saves,
+            sum.ran.requests,
+            sum.ran.edits,
+            sum.ran.asked,
+            sum.ran.crashes,
+            took / 1_000,
+            sum.ran.saves * 1_000 / took
+        );
+    }
+    report(result);
 }
 
 fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+fn named(name: &str) -> Defect {
+    let known = Defect::ALL.into_iter().find(|defect| format!("{defect:?}") == name);
+    known.expect("the name of a defect")
 }

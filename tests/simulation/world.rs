@@ -1,669 +1,344 @@
-//! A world: it runs with faults for a while, then without, and is then held against what ought
-//! to be.
+//! A world: it runs with faults for a while, then without, and comes to rest. What happens in it
+//! is held against the model all the time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
-use restamp::core::call::{Call, FindOutcome, LoadOutcome, SaveOutcome};
-use restamp::core::event::{CallId, Event, Outcome, Take};
-use restamp::core::policy::CompareAndSet;
-use restamp::core::time::Millis;
+use restamp::adapters::{Adapter, HttpRequest};
+use restamp::core::call::Call;
+use restamp::core::event::{CallId, Effect};
+use restamp::core::policy::Policy;
+use restamp::core::till::Till;
 use serde_json::{json, Value};
 
+use crate::backend::{self, Backend};
 use crate::chance::Chance;
-use crate::network::{Fate, Network};
-use crate::server::{decimal, Server};
-use crate::station::{policy, Station, DRAFT};
+use crate::limits::{Fault, Limits};
+use crate::model::{Model, Truth};
+use crate::network::{Fate, Network, Wrong};
+use crate::server::{Answer, Dialect, Server, SAVE_TOKEN};
 
-/// The invoice that all tills edit.
-const KEY: &str = "D1";
-/// Faults stop then, ms.
+/// When the world begins, ms since the Unix epoch.
+pub const BEGIN_MS: u64 = 1_750_000_000_000;
+/// Faults stop then, ms after the beginning.
 const CALM_MS: u64 = 60_000;
-/// Every world is at rest by then, ms.
-const REST_MS: u64 = CALM_MS + 3_600_000;
+/// Every world is at rest by then, ms after the beginning.
+const REST_MS: u64 = CALM_MS + 7_200_000;
+/// A page gives a request up after this long.
+pub const TIMEOUT_MS: u64 = 1_500;
 
-/// Something that arrives somewhere.
-#[derive(Debug, Clone)]
-enum Arrival {
-    /// A call at the server; whether anybody waits for its answer.
-    AtServer {
-        till: usize,
-        life: u32,
-        id: CallId,
-        call: Call,
-        answered: bool,
-    },
-    AtTill {
-        till: usize,
-        life: u32,
-        event: Event,
-    },
-    /// A till gives up waiting for an answer.
-    Timeout {
-        till: usize,
-        life: u32,
-        id: CallId,
-        call: Call,
-    },
-    /// A cashier does something.
-    Act {
-        till: usize,
-    },
-    /// Somebody signs in, the network comes back.
-    Online {
-        till: usize,
-    },
-    Open {
-        till: usize,
-    },
-    /// The shared invoice ends: deleted, its name perhaps given to another sale, or submitted.
-    Doom,
+/// A device of one user: its disk, and the pages on it.
+pub struct Device {
+    pub name: String,
+    /// The user's journal: one part a page.
+    pub parts: Vec<Part>,
+    pub pages_left: u64,
+    /// Its clock against the true one, ms.
+    pub offset: i64,
+    pub is_signed_in: bool,
+    /// Counts sessions.
+    pub session: u64,
+    /// Somebody is signing in again: once for all pages and drafts.
+    pub is_renewing: bool,
 }
 
-/// What ought to be on the server in the end.
-#[derive(Debug, Default)]
-struct Model {
-    /// Sum of all steps on the shared rows.
-    steps: BTreeMap<String, i64>,
-    /// Own rows that were added and not removed, with their quantity.
-    rows: BTreeMap<String, i64>,
-    /// Own rows that were removed again.
-    removed: BTreeSet<String>,
-    notes: BTreeSet<String>,
-    payments: BTreeMap<String, i64>,
-    /// Sales that were started, by the mark that the till put into them.
-    sales: BTreeSet<String>,
+/// A part of the journal on disk.
+#[derive(Default)]
+pub struct Part {
+    /// What survives a crash.
+    pub entries: Vec<Vec<u8>>,
+    /// The page that holds the lock.
+    pub holder: Option<usize>,
+}
+
+/// One page in which a till runs. It ends once, and never comes back.
+pub struct Page {
+    pub device: usize,
+    /// `None` once the page is gone.
+    pub till: Option<Till>,
+    pub part: usize,
+    /// Entries handed to the disk, and those of them that are durable.
+    pub written: u64,
+    pub durable: u64,
+    pub unwritten: VecDeque<Vec<u8>>,
+    /// Effects that wait for the entries before them to be durable.
+    pub gate: VecDeque<(u64, Effect)>,
+    /// The timer that counts is the newest.
+    pub timer: u64,
+    pub frozen_until: u64,
+    pub acts_left: u64,
+    /// Drafts by their numbers.
+    pub carts: BTreeMap<u32, usize>,
+    pub numbers: u32,
+    pub in_flight: BTreeMap<CallId, Rc<Mail>>,
+    /// Who waits for a save, and the edits that it is about.
+    pub waiters: BTreeMap<u32, (usize, Vec<usize>)>,
+    pub requests: u64,
+}
+
+/// A request on its way.
+pub struct Mail {
+    pub page: usize,
+    pub cart: usize,
+    pub id: CallId,
+    pub call: Call,
+    pub request: HttpRequest,
+    /// The token of a save.
+    pub token: Option<String>,
+    pub session: u64,
+}
+
+/// Something that arrives somewhere.
+pub enum Arrival {
+    /// A request at the server; whether its answer reaches the page.
+    AtServer(Rc<Mail>, bool),
+    /// An answer that is not the server's own; whether the server gets the request.
+    Instead(Rc<Mail>, Wrong, bool),
+    AtPage(Rc<Mail>, Answer),
+    /// A page gives up waiting for an answer.
+    Timeout(Rc<Mail>),
+    /// A cashier does something.
+    Act(usize),
+    /// The timer of a page, if it is still the newest.
+    Timer(usize, u64),
+    /// Entries of a page are durable, up to this one.
+    Durable(usize, u64),
+    /// A page is opened on a device.
+    OpenPage(usize),
+    SessionEnds(usize),
+    SignedIn(usize),
+    ClockJumps(usize),
+    Freeze(usize),
+    /// Another client changes a document.
+    Office,
+    /// A document ends.
+    Ending,
+}
+
+/// What came of a world.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ran {
+    /// Saves that the server stored.
+    pub saves: u64,
+    pub requests: u64,
+    /// Documents, edits, and questions that were asked.
+    pub edits: u64,
+    pub asked: u64,
+    pub crashes: u64,
+    /// Most requests of one page.
+    pub most_requests: u64,
 }
 
 /// See the module.
 pub struct World {
-    seed: u64,
-    tells: bool,
-    chance: Chance,
-    now: u64,
-    /// By time, then in the order in which it was put.
+    pub limits: Limits,
+    pub tells: bool,
+    pub now: u64,
     queue: BTreeMap<(u64, u64), Arrival>,
     put: u64,
-    server: Server,
-    tills: Vec<Station>,
-    network: Network,
-    crashes: bool,
-    token_field: bool,
-    acts_left: Vec<u32>,
-    model: Model,
-    serial: u64,
-    /// Tills that make a new sale instead of opening the shared one.
-    creates: Vec<bool>,
-    /// The shared invoice as it was when it ended.
-    ended: Option<Value>,
-    /// The sale that got its name.
-    successor: Option<Value>,
+    pub server: Server,
+    pub adapter: Box<dyn Adapter>,
+    pub policy: Policy,
+    pub has_token_field: bool,
+    pub network: Network,
+    /// From when until when no request gets through, and what becomes of it.
+    pub outage: (u64, u64, Fate),
+    pub devices: Vec<Device>,
+    pub pages: Vec<Page>,
+    pub model: Model,
+    /// The crashes that this world has, of a hundred events.
+    pub crash_percent: u64,
+    pub disk_ms: u64,
+    pub serial: u64,
+    pub ran: Ran,
+    /// What cashiers do, what the network does, what else goes wrong.
+    pub people: Chance,
+    pub ways: Chance,
+    pub luck: Chance,
 }
 
 impl World {
-    pub fn new(seed: u64, tells: bool) -> World {
-        let mut chance = Chance::new(seed);
-        let mut server = Server::default();
-        server.put(
-            KEY,
-            json!({
-            "customer": "Walk-in", "posa_notes": "",
-            "items": [
-                {"posa_row_id": "s1", "item_code": "COLA", "qty": 1, "uom": "Nos", "rate": 10},
-                {"posa_row_id": "s2", "item_code": "CAKE", "qty": 1, "uom": "Nos", "rate": 5}],
-            "payments": [{"mode_of_payment": "Cash", "amount": 0}]}),
-        );
-        // Dear enough that no payment is a double one.
-        server.change(KEY, |doc| doc["items"][0]["rate"] = json!(1_000_000));
-        server.answers_with_document = chance.percent(50);
-        let token_field = chance.percent(70);
-        let racy = chance.percent(15);
-        let tills = 2 + chance.below(4) as usize;
-        let compare = if racy { CompareAndSet::Racy } else { CompareAndSet::Atomic };
-        let stations =
-            (0..tills).map(|n| Station::new(format!("till{n}"), policy(token_field, compare)));
-        let network = Network { faults: chance.below(45), delay_ms: 1 + chance.below(400) };
+    pub fn new(seed: u64, limits: Limits, tells: bool) -> World {
+        let mut chance = Chance::new(seed, 0);
+        let Backend { adapter, policy, dialect, has_token_field } = backend::draw(&mut chance);
+        let faults = chance.below(45);
+        let delay_ms = (1, 1 + chance.below(400));
+        let crash_percent = if chance.percent(60) { 1 + chance.below(4) } else { 0 };
+        let devices = (1 + chance.below(4)).min(limits.devices);
+        let pages = if limits.has(Fault::Pages) { 2 + chance.below(3) } else { 1 };
         let mut world = World {
-            seed,
+            limits,
             tells,
-            now: 1_000_000,
+            now: BEGIN_MS,
             queue: BTreeMap::new(),
             put: 0,
-            server,
-            tills: stations.collect(),
-            network,
-            crashes: chance.percent(60),
-            token_field,
-            acts_left: vec![0; tills],
+            server: Server::new(dialect),
+            adapter,
+            policy,
+            has_token_field,
+            network: Network { faults, delay_ms },
+            outage: (0, 0, Fate::Through),
+            devices: Vec::new(),
+            pages: Vec::new(),
             model: Model::default(),
+            crash_percent: if limits.has(Fault::Crash) { crash_percent } else { 0 },
+            disk_ms: chance.below(60),
             serial: 0,
-            creates: vec![false; tills],
-            ended: None,
-            successor: None,
-            chance,
+            ran: Ran::default(),
+            people: Chance::new(seed, 1),
+            ways: Chance::new(seed, 2),
+            luck: Chance::new(seed, 3),
         };
-        if world.chance.percent(15) {
-            let wait = 3_000 + world.chance.below(30_000);
-            world.after(wait, Arrival::Doom);
+        world.tell(|| format!("{dialect:?} {limits}"));
+        for number in 1..=(1 + chance.below(3)).min(limits.docs) {
+            world.put_document(&format!("D{number}"));
         }
-        for till in 0..tills {
-            world.creates[till] = world.chance.percent(20);
-            world.acts_left[till] = 3 + world.chance.below(15) as u32;
-            world.after(0, Arrival::Open { till });
-            let first = 500 + world.chance.below(2_000);
-            world.after(first, Arrival::Act { till });
+        for number in 0..devices {
+            world.devices.push(Device {
+                name: format!("till{number}"),
+                parts: Vec::new(),
+                pages_left: pages.min(limits.pages),
+                offset: 0,
+                is_signed_in: true,
+                session: 1,
+                is_renewing: false,
+            });
+            world.after(chance.below(500), Arrival::OpenPage(number as usize));
         }
+        world.plan_faults(&mut chance);
         world
     }
 
-    fn tell(&self, story: impl FnOnce() -> String) {
+    /// What happens to devices and documents at moments of its own.
+    fn plan_faults(&mut self, chance: &mut Chance) {
+        let devices = self.devices.len();
+        let (fault, fate) = match chance.below(3) {
+            0 => (Fault::Lost, Fate::RequestLost),
+            1 => (Fault::Busy, Fate::Instead(Wrong::TooManyRequests, false)),
+            _ => (Fault::Proxy, Fate::Instead(Wrong::Maintenance, false)),
+        };
+        let begin = BEGIN_MS + chance.below(40_000);
+        if chance.percent(40) && self.limits.has(fault) {
+            self.outage = (begin, begin + chance.below(20_000), fate);
+        }
+        let mut plan = |fault: Fault, most: u64, arrival: &dyn Fn(usize) -> Arrival| {
+            for _ in 0..chance.below(most + 1) {
+                let wait = 1_000 + chance.below(45_000);
+                let device = chance.below(devices.max(1) as u64) as usize;
+                if self.limits.has(fault) && devices > 0 {
+                    self.after(wait, arrival(device));
+                }
+            }
+        };
+        plan(Fault::Pages, 3, &Arrival::OpenPage);
+        plan(Fault::Session, 3, &Arrival::SessionEnds);
+        plan(Fault::Clock, 3, &Arrival::ClockJumps);
+        plan(Fault::Freeze, 2, &Arrival::Freeze);
+        plan(Fault::Office, 8, &|_| Arrival::Office);
+        plan(Fault::Ending, 1, &|_| Arrival::Ending);
+    }
+
+    pub fn put_document(&mut self, key: &str) {
+        let mut document = sale();
+        if self.has_token_field {
+            // A document that no till has saved yet shows no token; then only the content tells a
+            // lost save from another client's equal step, as where there is no token field.
+            document[SAVE_TOKEN] = json!("none of a till");
+        }
+        self.server.put(key, document);
+        let document = self.server.doc(key).expect("it was put there");
+        self.model.by_key.insert(key.to_owned(), self.model.truths.len());
+        self.model.truths.push(Truth::of(key, document));
+    }
+
+    pub fn tell(&self, story: impl FnOnce() -> String) {
         if self.tells {
-            println!("{:>9} {}", self.now - 1_000_000, story());
+            let story: String = story().chars().take(240).collect();
+            println!("{:>9} {story}", self.now - BEGIN_MS);
         }
     }
 
-    fn after(&mut self, wait: u64, arrival: Arrival) {
+    pub fn after(&mut self, wait: u64, arrival: Arrival) {
         self.put += 1;
         self.queue.insert((self.now + wait, self.put), arrival);
     }
 
-    fn is_calm(&self) -> bool {
-        self.now >= 1_000_000 + CALM_MS
+    pub fn is_calm(&self) -> bool {
+        self.now >= BEGIN_MS + CALM_MS
     }
 
-    /// Runs to rest and checks; the number of saves that were stored.
-    pub fn run(mut self) -> u64 {
+    pub fn is_frappe(&self) -> bool {
+        self.server.dialect == Dialect::Frappe
+    }
+
+    /// Runs to rest and checks.
+    pub fn run(mut self) -> Ran {
         let mut steps = 0_u32;
-        let mut signed_in = false;
         loop {
             steps += 1;
-            assert!(steps < 200_000, "too many steps: it does not come to rest");
-            if self.is_calm() && !signed_in {
-                signed_in = true;
-                for till in 0..self.tills.len() {
-                    self.after(0, Arrival::Online { till });
-                }
-            }
-            let wake = (0..self.tills.len())
-                .filter_map(|till| Some((self.tills[till].till.next_wake()?.0.max(self.now), till)))
-                .min();
-            let next = self.queue.first_key_value().map(|((at, _), _)| *at);
-            match (next, wake) {
-                (Some(at), Some((woken, till))) if woken < at => self.wake(woken, till),
-                (None, Some((woken, till))) => self.wake(woken, till),
-                (Some(_), _) => {
-                    let ((at, _), arrival) = self.queue.pop_first().expect("something");
+            assert!(steps < 300_000, "too many steps: it does not come to rest");
+            assert!(self.now < BEGIN_MS + REST_MS, "not at rest in time");
+            match self.queue.pop_first() {
+                Some(((at, _), arrival)) => {
                     self.now = at;
                     self.arrive(arrival);
                 }
-                (None, None) => {
+                None if self.is_calm() => {
                     if !self.finish() {
                         break;
                     }
                 }
-            }
-            assert!(self.now < 1_000_000 + REST_MS, "not at rest in time");
-        }
-        self.check();
-        self.server.history.len() as u64
-    }
-
-    fn wake(&mut self, at: u64, till: usize) {
-        self.now = at;
-        self.handle(till, Event::Wake);
-    }
-
-    /// Nothing is under way: questions are answered, and what was never saved is. Whether there
-    /// was anything.
-    fn finish(&mut self) -> bool {
-        for till in 0..self.tills.len() {
-            match self.tills[till].status() {
-                "conflict" => {
-                    self.answer(till);
-                    return true;
-                }
-                "dirty" => {
-                    let save = self.tills[till].save();
-                    self.handle(till, save);
-                    return true;
-                }
-                "clean" | "closed" | "none" => {}
-                other => panic!("at rest and {other}"),
+                None => self.now = BEGIN_MS + CALM_MS,
             }
         }
-        false
+        self.check_rest();
+        self.ran.saves = self.server.saves;
+        self.ran.edits = self.model.edits.len() as u64;
+        self.ran
     }
-
-    /// A person answers the questions of a till by looking at what is true. Where every save
-    /// carries a token only another till that came in between makes a question.
-    fn answer(&mut self, till: usize) {
-        let draft = self.tills[till].till.draft(DRAFT).expect("a draft");
-        let conflict = draft.conflicts()[0].clone();
-        let reason = conflict.reason.code();
-        assert_eq!(reason, "answer-lost", "seed {}: asked without need: {conflict:?}", self.seed);
-        let take = if self.is_counted(till) { Take::Theirs } else { Take::Mine };
-        self.tell(|| format!("till{till} answers {} {take:?}", conflict.path));
-        let path = conflict.path;
-        self.handle(till, Event::Resolve { draft: DRAFT, path, take });
-    }
-
-    /// Whether the save in question was stored: a till cannot know, a person can ask around.
-    fn is_counted(&self, till: usize) -> bool {
-        self.server.tokens.contains(&self.tills[till].token)
-    }
-
-    /* ------------------------------------------------------------ what happens */
 
     fn arrive(&mut self, arrival: Arrival) {
+        if let Some(page) = page_of(&arrival) {
+            let until = self.pages[page].frozen_until;
+            if until > self.now {
+                return self.after(until - self.now, arrival);
+            }
+        }
         match arrival {
-            Arrival::Open { till } => self.open(till),
-            Arrival::Doom => self.doom(),
-            Arrival::Act { till } => self.act(till),
-            Arrival::Online { till } => {
-                if self.tills[till].till.draft(DRAFT).is_some() {
-                    self.handle(till, Event::Online);
-                } else {
-                    self.open(till);
-                }
+            Arrival::AtServer(mail, is_answered) => self.at_server(&mail, is_answered),
+            Arrival::Instead(mail, wrong, applied) => self.instead(&mail, wrong, applied),
+            Arrival::AtPage(mail, answer) => self.at_page(&mail, &answer),
+            Arrival::Timeout(mail) => self.timeout(&mail),
+            Arrival::Act(page) => self.act(page),
+            Arrival::Timer(page, number) => self.timer(page, number),
+            Arrival::Durable(page, entry) => self.durable(page, entry),
+            Arrival::OpenPage(device) => self.open_page(device),
+            Arrival::SessionEnds(device) => {
+                self.tell(|| format!("the session of till{device} ends"));
+                self.devices[device].is_signed_in = false;
             }
-            Arrival::AtServer { till, life, id, call, answered } => {
-                let event = self.serve(till, id, &call);
-                if answered {
-                    let wait = self.network.delay(&mut self.chance);
-                    self.after(wait, Arrival::AtTill { till, life, event });
-                }
-            }
-            Arrival::AtTill { till, life, event } => {
-                if self.tills[till].life == life {
-                    self.answered(till, event);
-                }
-            }
-            Arrival::Timeout { till, life, id, call } => {
-                if self.tills[till].life == life && self.tills[till].in_flight == Some(id) {
-                    self.answered(till, nothing(id, &call));
-                }
-            }
+            Arrival::SignedIn(device) => self.signed_in(device),
+            Arrival::ClockJumps(device) => self.clock_jumps(device),
+            Arrival::Freeze(device) => self.freeze(device),
+            Arrival::Office => self.office(),
+            Arrival::Ending => self.ending(),
         }
-    }
-
-    fn doom(&mut self) {
-        self.ended = self.server.doc(KEY);
-        let how = self.chance.below(3);
-        self.tell(|| format!("the shared invoice ends: {how}"));
-        match how {
-            0 => self.server.change(KEY, |doc| doc["docstatus"] = json!(1)),
-            1 => self.server.delete(KEY),
-            _ => {
-                self.server.delete(KEY);
-                self.server.put(KEY, json!({"custom_mark": "successor", "items": []}));
-                self.successor = self.server.doc(KEY);
-            }
-        }
-    }
-
-    fn open(&mut self, till: usize) {
-        let over = self.ended.is_some() && !self.creates[till];
-        if over || self.tills[till].till.draft(DRAFT).is_some() {
-            return;
-        }
-        let event = match &self.tills[till].key {
-            Some(key) => Event::Open { draft: DRAFT, key: key.clone() },
-            None if self.creates[till] => {
-                let mark = format!("sale of till{till}");
-                let document = json!({"custom_mark": mark, "posa_notes": "", "items": [
-                    {"posa_row_id": "s1", "item_code": "COLA", "qty": 1, "rate": 1_000_000},
-                    {"posa_row_id": "s2", "item_code": "CAKE", "qty": 1, "rate": 5}],
-                    "payments": [{"mode_of_payment": "Cash", "amount": 0}]});
-                self.model.sales.insert(mark);
-                Event::Create { draft: DRAFT, document: document.to_string().into_bytes() }
-            }
-            None => Event::Open { draft: DRAFT, key: KEY.to_owned() },
-        };
-        self.tell(|| format!("till{till} opens {event:?}").chars().take(90).collect());
-        let creates = matches!(event, Event::Create { .. });
-        self.handle_with(till, event, !creates);
-    }
-
-    /// The answer of a call comes back to its till.
-    fn answered(&mut self, till: usize, event: Event) {
-        self.tills[till].in_flight = None;
-        self.handle(till, event);
-    }
-
-    fn handle(&mut self, till: usize, event: Event) {
-        self.handle_with(till, event, true);
-    }
-
-    fn handle_with(&mut self, till: usize, event: Event, may_crash: bool) -> bool {
-        let crash = may_crash && self.crashes && !self.is_calm() && self.chance.percent(3);
-        let now = self.now;
-        let before = self.tills[till].outcomes.len();
-        let ran = self.tills[till].handle(event, now, &mut self.chance, crash);
-        for outcome in &self.tills[till].outcomes[before..] {
-            let text = format!("{outcome:?}");
-            self.tell(|| {
-                format!("till{till} is told {}", text.chars().take(160).collect::<String>())
-            });
-        }
-        for (id, call) in ran.calls {
-            self.send(till, id, call);
-        }
-        if let Some(draft) = self.tills[till].till.draft(DRAFT) {
-            if draft.stamp().is_some() {
-                self.tills[till].key = Some(draft.key().to_owned());
-            }
-        }
-        if ran.crashed {
-            self.tell(|| format!("till{till} crashes"));
-            self.tills[till].restart();
-            let wait = 100 + self.chance.below(3_000);
-            self.after(wait, Arrival::Online { till });
-        }
-        !ran.crashed
-    }
-
-    fn send(&mut self, till: usize, id: CallId, call: Call) {
-        let life = self.tills[till].life;
-        let fate = match self.is_calm() {
-            true => Fate::Through,
-            false => self.network.fate(&mut self.chance),
-        };
-        self.tell(|| format!("till{till} calls {} {fate:?}", named(&call)));
-        let way = self.network.delay(&mut self.chance);
-        let at_server =
-            |answered| Arrival::AtServer { till, life, id, call: call.clone(), answered };
-        let timeout = Arrival::Timeout { till, life, id, call: call.clone() };
-        match fate {
-            Fate::Through => self.after(way, at_server(true)),
-            Fate::RequestLost => self.after(1_000, timeout),
-            Fate::AnswerLost => {
-                self.after(way, at_server(false));
-                self.after(1_000, timeout);
-            }
-            Fate::Late => {
-                let late = 1_000 + self.chance.below(4_000);
-                self.after(late, at_server(false));
-                self.after(900, timeout);
-            }
-            Fate::Doubled => {
-                let again = way + self.network.delay(&mut self.chance) * 3;
-                self.after(way, at_server(true));
-                self.after(again, at_server(false));
-            }
-            Fate::Busy => {
-                let retry_after = self.chance.percent(50).then(|| Millis(self.chance.below(3_000)));
-                let event = refused(
-                    id,
-                    &call,
-                    SaveOutcome::Unavailable { retry_after },
-                    LoadOutcome::Unavailable { retry_after, reached: true },
-                );
-                self.after(way, Arrival::AtTill { till, life, event });
-            }
-            Fate::SignedOut => {
-                let csrf = false;
-                let event = refused(
-                    id,
-                    &call,
-                    SaveOutcome::Unauthenticated { csrf },
-                    LoadOutcome::Unauthenticated { csrf },
-                );
-                self.after(way, Arrival::AtTill { till, life, event });
-                let wait = way + 500 + self.chance.below(3_000);
-                self.after(wait, Arrival::Online { till });
-            }
-        }
-    }
-
-    fn serve(&mut self, till: usize, id: CallId, call: &Call) -> Event {
-        let event = match call {
-            Call::Create(_) | Call::Update(_) => {
-                let outcome = self.server.save(call, &self.tills[till].name);
-                Event::SaveAnswered { call: id, outcome }
-            }
-            Call::Load { key } => Event::LoadAnswered { call: id, outcome: self.server.load(key) },
-            Call::Find { field, value } => {
-                Event::FindAnswered { call: id, outcome: self.server.find(field, value) }
-            }
-        };
-        self.tell(|| {
-            let text: String = format!("{event:?}").chars().take(110).collect();
-            format!("  server: till{till} {}: {text}", named(call))
-        });
-        if matches!(&event, Event::SaveAnswered { outcome: SaveOutcome::Saved { .. }, .. }) {
-            self.tell(|| {
-                let held = self.server.keys().into_iter().map(|key| self.server.doc(&key));
-                let held = held.flatten().map(|doc| {
-                    let rows = doc["items"].as_array().cloned().unwrap_or_default();
-                    let rows = rows.iter().map(|r| format!("{}={}", r["posa_row_id"], r["qty"]));
-                    rows.collect::<Vec<_>>().join(" ")
-                });
-                format!("  server holds {}", held.collect::<Vec<_>>().join(" | "))
-            });
-        }
-        event
-    }
-
-    /* ------------------------------------------------------------ the cashier */
-
-    fn act(&mut self, till: usize) {
-        if self.acts_left[till] == 0 {
-            return;
-        }
-        self.acts_left[till] -= 1;
-        let pause = 1 + self.chance.below(2_500);
-        self.after(pause, Arrival::Act { till });
-        let Some(doc) = self.tills[till].doc().filter(|doc| doc["items"].is_array()) else {
-            return;
-        };
-        // A till that opened the name only now has another sale before it: it leaves it alone.
-        let successor = doc["custom_mark"] == json!("successor");
-        if successor || self.tills[till].status() == "closed" {
-            return;
-        }
-        for _ in 0..1 + self.chance.below(3) {
-            self.one_edit(till, &doc);
-            if self.tills[till].till.draft(DRAFT).is_none() {
-                return;
-            }
-        }
-        if !self.token_field {
-            // Without a token a save is known by its content: two saves must not look alike.
-            let value = json!(self.serial);
-            let op = json!({"op": "set", "path": format!("custom_by_{till}"), "value": value});
-            self.handle_with(till, Station::edit(&op), false);
-        }
-        if self.chance.percent(70) {
-            let save = self.tills[till].save();
-            self.tell(|| format!("till{till} saves"));
-            self.handle(till, save);
-        }
-    }
-
-    /// One additive edit. It counts once its journal entry is on disk.
-    fn one_edit(&mut self, till: usize, doc: &Value) {
-        self.serial += 1;
-        let serial = self.serial;
-        let sale = doc["custom_mark"].as_str().unwrap_or("").to_owned();
-        let shared = if self.chance.percent(50) { "s1" } else { "s2" };
-        let name = format!("t{till}x{serial}");
-        let kind = self.chance.below(10);
-        let own: Vec<String> = self
-            .model
-            .rows
-            .keys()
-            .filter(|row| row.starts_with(&format!("t{till}x")))
-            .cloned()
-            .collect();
-        let target = match own.len() {
-            0 => String::new(),
-            len => own[self.chance.below(len as u64) as usize].clone(),
-        };
-        let op = match kind {
-            0..=3 => json!({"op": "increment", "path": format!("items[{shared}].qty"), "by": "1"}),
-            4 | 5 => json!({"op": "insert", "table": "items",
-                "row": {"posa_row_id": name, "item_code": "TEA", "qty": 1, "rate": 3}}),
-            6 => json!({"op": "insert", "table": "payments",
-                "row": {"custom_pay_id": name, "mode_of_payment": "Card", "amount": 7}}),
-            7 => {
-                let draft = self.tills[till].doc().unwrap_or_default();
-                let notes = draft["posa_notes"].as_str().unwrap_or("").to_owned();
-                let all = if notes.is_empty() { name.clone() } else { format!("{notes}\n{name}") };
-                json!({"op": "set", "path": "posa_notes", "value": all})
-            }
-            8 if !own.is_empty() => {
-                json!({"op": "increment", "path": format!("items[{target}].qty"), "by": "1"})
-            }
-            9 if !own.is_empty() => json!({"op": "remove", "table": "items", "row": target}),
-            _ => return,
-        };
-        // A row that was added in a life that did not reach the disk is not there.
-        let now = self.tills[till].doc().unwrap_or_default();
-        let there = |row: &str| {
-            now["items"]
-                .as_array()
-                .is_some_and(|rows| rows.iter().any(|r| r["posa_row_id"] == json!(row)))
-        };
-        if kind >= 8 && !there(&target) {
-            return;
-        }
-        self.tell(|| format!("till{till} edits {op}"));
-        if !self.handle_with(till, Station::edit(&op), false) {
-            return;
-        }
-        let model = &mut self.model;
-        match kind {
-            0..=3 => *model.steps.entry(format!("{sale}/{shared}")).or_default() += 1,
-            4 | 5 => {
-                model.rows.insert(name, 1);
-            }
-            6 => {
-                model.payments.insert(name, 7);
-            }
-            7 => {
-                model.notes.insert(name);
-            }
-            8 => {
-                *model.rows.get_mut(&target).expect("it") += 1;
-            }
-            _ => {
-                model.rows.remove(&target);
-                model.removed.insert(target);
-            }
-        }
-    }
-
-    /* ------------------------------------------------------------ what ought to be */
-
-    /// A row that was added to an invoice which then ended is in it, or is left over at its till,
-    /// and nowhere else.
-    fn check_ended(&mut self) {
-        let Some(ended) = self.ended.take() else { return };
-        let left: Vec<String> = self
-            .tills
-            .iter()
-            .flat_map(|till| till.till.drafts())
-            .filter_map(|d| {
-                let leftover = d.ending()?.leftover.iter().map(|row| String::from_utf8_lossy(row));
-                Some(leftover.collect::<Vec<_>>().join(" "))
-            })
-            .collect();
-        let now = self.server.doc(KEY);
-        if let Some(successor) = &self.successor {
-            assert_eq!(now.as_ref(), Some(successor), "the successor was touched");
-        }
-        let others: Vec<usize> =
-            (0..self.tills.len()).filter(|till| !self.creates[*till]).collect();
-        let is_theirs = |id: &str| others.iter().any(|till| id.starts_with(&format!("t{till}x")));
-        let text = ended.to_string();
-        for id in
-            self.model.rows.keys().chain(self.model.payments.keys()).filter(|id| is_theirs(id))
-        {
-            let name = format!("\"{id}\"");
-            let places = usize::from(text.contains(&name))
-                + left.iter().filter(|rows| rows.contains(&name)).count();
-            assert!(places >= 1, "{id} is lost: {left:?}");
-        }
-        self.model.rows.retain(|id, _| !is_theirs(id));
-        self.model.payments.retain(|id, _| !is_theirs(id));
-        self.model.notes.retain(|id| !is_theirs(id));
-        self.server.delete(KEY);
-        for till in others {
-            self.tills[till].outcomes.clear();
-        }
-    }
-
-    fn check(&mut self) {
-        self.check_ended();
-        let docs: Vec<Value> =
-            self.server.keys().iter().map(|key| self.server.doc(key).expect("it")).collect();
-        let marks: Vec<&str> = docs.iter().filter_map(|doc| doc["custom_mark"].as_str()).collect();
-        let sales: BTreeSet<&str> = marks.iter().copied().collect();
-        assert_eq!(marks.len(), sales.len(), "a sale twice: {marks:?}");
-        let mut rows = BTreeMap::new();
-        let mut payments = BTreeMap::new();
-        let mut notes = BTreeSet::new();
-        for doc in &docs {
-            let sale = doc["custom_mark"].as_str().unwrap_or("");
-            for row in doc["items"].as_array().expect("rows") {
-                let id = row["posa_row_id"].as_str().expect("an identity").to_owned();
-                let qty: i64 = decimal(&row["qty"]).try_into().expect("a whole number");
-                if id.starts_with('s') {
-                    let steps = self.model.steps.get(&format!("{sale}/{id}")).copied();
-                    assert_eq!(qty, 1 + steps.unwrap_or(0), "{} {id} of {sale:?}", self.seed);
-                } else {
-                    assert!(rows.insert(id.clone(), qty).is_none(), "{id} is there twice");
-                }
-            }
-            for row in doc["payments"].as_array().expect("rows") {
-                if let Some(id) = row["custom_pay_id"].as_str() {
-                    let amount: i64 = decimal(&row["amount"]).try_into().expect("whole");
-                    assert!(
-                        payments.insert(id.to_owned(), amount).is_none(),
-                        "{id} is there twice"
-                    );
-                }
-            }
-            for line in doc["posa_notes"].as_str().unwrap_or("").lines() {
-                assert!(notes.insert(line.to_owned()), "{line} is there twice");
-            }
-        }
-        assert_eq!(rows, self.model.rows, "rows");
-        assert_eq!(payments, self.model.payments, "payments");
-        assert_eq!(notes, self.model.notes, "notes");
-        for (n, till) in self.tills.iter().enumerate() {
-            let most = 60 * (self.acts_total() + 20);
-            assert!(till.calls < most, "till{n} made {} calls", till.calls);
-            let ended =
-                |outcome: &&Outcome| matches!(outcome, Outcome::Ended(_) | Outcome::Rejected(_));
-            let ended = till.outcomes.iter().find(ended);
-            assert!(ended.is_none(), "till{n}: {ended:?}");
-        }
-    }
-
-    fn acts_total(&self) -> u32 {
-        18 * self.tills.len() as u32
     }
 }
 
-fn named(call: &Call) -> String {
-    match call {
-        Call::Create(_) => "create".into(),
-        Call::Update(update) => format!("update {}", update.stamp.0),
-        Call::Load { key } => format!("load {key}"),
-        Call::Find { .. } => "find".into(),
+/// The page that must not be frozen for this.
+fn page_of(arrival: &Arrival) -> Option<usize> {
+    match arrival {
+        Arrival::AtPage(mail, _) | Arrival::Timeout(mail) => Some(mail.page),
+        Arrival::Act(page) | Arrival::Timer(page, _) | Arrival::Durable(page, _) => Some(*page),
+        _ => None,
     }
 }
 
-fn refused(id: CallId, call: &Call, save: SaveOutcome, load: LoadOutcome) -> Event {
-    match call {
-        Call::Create(_) | Call::Update(_) => Event::SaveAnswered { call: id, outcome: save },
-        Call::Load { .. } => Event::LoadAnswered { call: id, outcome: load },
-        Call::Find { .. } => Event::FindAnswered { call: id, outcome: FindOutcome::Load(load) },
-    }
-}
-
-/// No answer within the time allowed.
-fn nothing(id: CallId, call: &Call) -> Event {
-    let load = LoadOutcome::Unavailable { retry_after: None, reached: false };
-    refused(id, call, SaveOutcome::InDoubt, load)
+/// A sale as every one begins.
+pub fn sale() -> Value {
+    json!({"customer": "Walk-in", "posa_notes": "", "items": [
+        {"posa_row_id": "s1", "item_code": "COLA", "qty": 1, "uom": "Nos", "rate": 1_000_000},
+        {"posa_row_id": "s2", "item_code": "CAKE", "qty": 1, "uom": "Nos", "rate": 5.05}],
+        "payments": [{"mode_of_payment": "Cash", "amount": 0}]})
 }

@@ -162,6 +162,7 @@ impl Station {
                 | Effect::Opened(_)
                 | Effect::NotOpened { .. }
                 | Effect::Changed(_)
+                | Effect::Concluded { .. }
                 | Effect::Notice { .. }
                 | Effect::Log { .. } => {}
             }

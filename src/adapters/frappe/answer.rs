@@ -34,6 +34,8 @@ pub(super) fn save(
     let Some(fault) = answer.fault(response.status) else {
         return saved(kind, &answer, path);
     };
+    #[cfg(feature = "planted-defects")]
+    let fault = wire::planted(fault, response);
     let reject = |code| SaveOutcome::Rejected(answer.rejection(code, response.status));
     let create = kind == SaveKind::Create;
     match fault {

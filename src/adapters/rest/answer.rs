@@ -17,6 +17,8 @@ const ERROR_MEMBERS: [&str; 4] = ["error", "errors", "message", "detail"];
 pub(super) fn save(rest: &Rest, kind: SaveKind, response: &HttpResponse<'_>) -> SaveOutcome {
     let create = kind == SaveKind::Create;
     let Some(fault) = fault(response, create) else { return saved(rest, kind, response) };
+    #[cfg(feature = "planted-defects")]
+    let fault = wire::planted(fault, response);
     let reject = |code| SaveOutcome::Rejected(rejection(code, response));
     match fault {
         Fault::Taken if create => SaveOutcome::Exists { key: existing(rest, response) },

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::core::call::{FindOutcome, LoadOutcome, Loaded, RejectionCode, SaveOutcome};
+#[cfg(feature = "planted-defects")]
+use crate::core::defect::{self, Defect};
 
 impl Draft {
     /// Takes the answer to a save. A late answer to another call changes nothing.
@@ -40,6 +42,11 @@ impl Draft {
             SaveOutcome::Unavailable { retry_after } => {
                 self.forget_unless_doubted(turn);
                 self.retry_later(retry_after, Queued::Busy, turn);
+            }
+            #[cfg(feature = "planted-defects")]
+            SaveOutcome::InDoubt if defect::is(Defect::DoubtDropped) => {
+                self.forget_unless_doubted(turn);
+                self.retry_later(None, Queued::Busy, turn);
             }
             SaveOutcome::InDoubt => {
                 self.log(Step::InDoubt, turn);
@@ -155,6 +162,7 @@ impl Draft {
 
     pub(super) fn on_rejected(&mut self, rejection: Rejection, turn: &mut Turn<'_>) {
         self.log(Step::Rejected, turn);
+        self.refusal = Some(rejection.clone());
         // An earlier try of the same save may have been stored all the same.
         self.sent.take_if(|sent| !sent.doubted);
         if let Some(sent) = &mut self.sent {
@@ -175,7 +183,7 @@ impl Draft {
         if asked {
             self.settle_conflict(turn);
         } else {
-            self.settle_all(&Outcome::Rejected(rejection), turn);
+            self.settle_rejected(rejection, turn);
         }
     }
 
@@ -239,7 +247,8 @@ impl Draft {
             }
             LoadOutcome::Rejected(rejection) => {
                 self.log(Step::Rejected, turn);
-                self.settle_all(&Outcome::Rejected(rejection), turn);
+                self.refusal = Some(rejection.clone());
+                self.settle_rejected(rejection, turn);
             }
         }
     }

@@ -63,9 +63,10 @@ impl Draft {
         for op in ops {
             self.revision = Revision(self.revision.0 + 1);
             let edit = Edit { revision: self.revision, op };
-            turn.out.push(Effect::Journal(journal::edited(&self.id, &edit)));
+            turn.out.push(Effect::Journal(journal::edited(&self.id, &edit, turn.now)));
             self.edits.push(edit);
         }
+        self.edited_at = turn.now;
         self.changed(turn);
         Ok(())
     }
@@ -106,15 +107,23 @@ impl Draft {
             self.edits.push(Edit { revision: self.revision, op });
         }
         self.wanted = if self.wanted > self.saved { self.revision } else { self.wanted };
+        self.edited_at = turn.now;
         match (reason, take) {
             (Reason::TotalChanged, Take::Mine) => self.submit = None,
             (Reason::TotalChanged, _) => self.submit = Some(SubmitWish { expected_total: None }),
             _ => {}
         }
+        self.go_on(turn);
+        Ok(())
+    }
+
+    /// A question is answered. The save goes on, and nobody waits for it: an event tells.
+    fn go_on(&mut self, turn: &mut Turn<'_>) {
+        self.owes = self.wish().is_some();
+        self.asked_at.get_or_insert(turn.now);
         self.journal_state(turn);
         self.changed(turn);
         self.advance(turn);
-        Ok(())
     }
 
     /// Whether a create whose answer was lost was stored: mine says no, so it is made again.
@@ -128,9 +137,7 @@ impl Draft {
             Take::Mine => {
                 self.conflicts.remove(at);
                 self.wanted = self.revision;
-                self.journal_state(turn);
-                self.changed(turn);
-                self.advance(turn);
+                self.go_on(turn);
             }
             Take::Theirs => self.discard(turn),
             Take::Value(_) => return Err(Misuse::NoSuchConflict(DOCUMENT.to_owned())),
@@ -144,18 +151,25 @@ impl Draft {
         self.changes = Changes::none(&turn.policy.profile);
         self.conflicts.clear();
         self.submit = None;
+        self.parked = false;
+        self.exported = None;
+        self.owes = false;
+        self.refusal = None;
         self.wanted = self.revision;
         self.saved = self.revision;
+        // A document that was made but never read back shows no stamp to save with.
+        let unread = self.key.is_some() && self.stamp.is_none();
+        // A call in flight ends before the next one begins.
+        let calls = matches!(self.phase, Phase::Calling(_));
         match &mut self.sent {
-            // A call in flight ends before the next one begins.
-            Some(sent) if matches!(self.phase, Phase::Calling(_)) => sent.given_up = true,
+            Some(sent) if unread || calls => sent.given_up = true,
             Some(_) | None => self.sent = None,
         }
         if self.key.is_none() {
             self.sent = None;
             self.submitted = true;
         }
-        if self.sent.is_none() {
+        if self.sent.is_none() && (self.key.is_none() || !calls) {
             self.phase = Phase::Idle;
         }
         self.journal_settled(turn);

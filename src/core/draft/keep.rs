@@ -19,9 +19,15 @@ impl Draft {
         draft.ending = restored.ending.as_deref().and_then(Ending::read);
         draft.revision = Revision(u32::from(draft.key.is_none()));
         draft.background = true;
+        draft.parked = restored.parked;
+        draft.exported = restored.exported;
+        draft.edited_at = restored.edited_at;
+        draft.report.attempts = restored.attempts;
         draft.journaled_wish.clone_from(&restored.wish);
         if let Some(wish) = restored.wish {
             draft.wanted = wish.revision;
+            draft.asked_at = Some(wish.asked_at);
+            draft.owes = true;
             let expected_total = wish.expected_total;
             draft.submit = wish.submit.then_some(SubmitWish { expected_total });
         }
@@ -30,7 +36,7 @@ impl Draft {
                 restored.edits.into_iter().partition(|edit| edit.revision <= sent.revision);
             draft.replay(before, policy);
             draft.revision = draft.revision.max(sent.revision);
-            let (body, changed) = draft.body(&sent.token, sent.submit, policy);
+            let (body, changed) = draft.body(&draft.changes, &sent.token, sent.submit, policy);
             let fate = Fate::InDoubt;
             draft.sent = Some(Sent { body, changed, fate, doubted: true, ..Sent::new(sent) });
             draft.replay(after, policy);
@@ -43,7 +49,17 @@ impl Draft {
     fn replay(&mut self, edits: Vec<Edit>, policy: &Policy) {
         for edit in edits {
             // An edit was accepted before it was journalled, so it is accepted again.
-            let _ = self.changes.apply(&edit.op, &self.base, &policy.profile);
+            let applied = self.changes.apply(&edit.op, &self.base, &policy.profile);
+            self.strange |= match applied {
+                // An answer to a question may name a row that is gone.
+                Ok(()) | Err(EditError::UnknownRow { .. } | EditError::ReadOnly(_)) => false,
+                Err(
+                    EditError::UnknownPath(_)
+                    | EditError::UnknownTable(_)
+                    | EditError::RowExists { .. }
+                    | EditError::NotAnAmount(_),
+                ) => true,
+            };
             self.revision = self.revision.max(edit.revision);
             self.edits.push(edit);
         }
@@ -79,12 +95,21 @@ impl Draft {
             ending: self.ending.as_ref().map(Ending::to_json),
             unanswered,
             wish: self.wish(),
+            parked: self.parked,
+            exported: self.exported.clone(),
+            edited_at: self.edited_at,
+            attempts: self.report.attempts,
         }
     }
 
     /// Whether edits that were in `sent` are still mine to save.
     pub(super) fn holds_edits_of(&self, sent: &Sent) -> bool {
-        self.edits.iter().any(|edit| edit.revision <= sent.revision)
+        self.holds_edits_until(sent.revision)
+    }
+
+    /// Whether edits up to this revision are still mine to save.
+    pub(super) fn holds_edits_until(&self, revision: Revision) -> bool {
+        self.edits.iter().any(|edit| edit.revision <= revision)
     }
 
     pub(super) fn journal_settled(&mut self, turn: &mut Turn<'_>) {
@@ -95,11 +120,21 @@ impl Draft {
         }
     }
 
+    /// A save is about to go out.
+    pub(super) fn journal_sent(&mut self, sent: &Unanswered, turn: &mut Turn<'_>) {
+        self.journaled_wish = self.wish();
+        let wish = self.journaled_wish.as_ref();
+        let attempts = self.report.attempts + 1;
+        turn.out.push(Effect::Journal(journal::sent(&self.id, sent, attempts, wish)));
+    }
+
     /// What goes on by itself, also after a restart.
     pub(super) fn wish(&self) -> Option<Wish> {
         let expected_total = self.submit.as_ref().and_then(|wish| wish.expected_total.clone());
         let (revision, submit) = (self.wanted, self.submit.is_some());
-        (self.is_unsaved() || submit).then_some(Wish { revision, submit, expected_total })
+        let asked_at = self.asked_at.unwrap_or(self.edited_at);
+        let wished = self.is_unsaved() || submit;
+        wished.then_some(Wish { revision, submit, expected_total, asked_at })
     }
 
     /// Whether somebody asked for a save that is not done.

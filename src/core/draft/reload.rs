@@ -1,6 +1,8 @@
 //! The newest copy is here: whose is it, and what of mine goes on top?
 
 use super::*;
+#[cfg(feature = "planted-defects")]
+use crate::core::defect::{self, Defect};
 use crate::core::diff::Difference;
 use crate::core::profile::Profile;
 
@@ -14,6 +16,7 @@ impl Draft {
         turn: &mut Turn<'_>,
     ) {
         self.behind = false;
+        self.meet_exported(&copy, turn.policy);
         let state = ended(&self.base, Some(&copy), &turn.policy.profile);
         let unchanged = self.is_unchanged(&copy, &stamp, turn.policy);
         // A copy of another document under my key says nothing about my save.
@@ -59,6 +62,11 @@ impl Draft {
             }
             return;
         }
+        #[cfg(feature = "planted-defects")]
+        if defect::is(Defect::RetryWithoutReload) {
+            self.stamp = Some(stamp);
+            return self.advance(turn);
+        }
         let merged = self.merge_with(&copy, incoming, turn.policy);
         self.rebase(copy, stamp, merged, turn);
         self.after_merge(turn);
@@ -73,8 +81,11 @@ impl Draft {
     /// A newer stamp: a save in doubt can never be stored any more, but it may have been.
     fn merge_with(&mut self, copy: &Document, incoming: &Difference, policy: &Policy) -> Merge {
         let profile = &policy.profile;
-        let sent = self.sent.take().filter(|sent| self.holds_edits_of(sent));
-        if let Some((before, foundation, later)) = sent.and_then(|sent| self.split(&sent, profile))
+        let doubtful = self.sent.take().map(|sent| sent.revision);
+        let doubtful = doubtful.max(self.exported.as_ref().map(|exported| exported.revision));
+        let doubtful = doubtful.filter(|revision| self.holds_edits_until(*revision));
+        if let Some((before, foundation, later)) =
+            doubtful.and_then(|revision| self.split(revision, profile))
         {
             return merge::merge_in_doubt(&self.base, &before, &foundation, &later, copy, profile);
         }
@@ -84,18 +95,14 @@ impl Draft {
         merged
     }
 
-    /// What was in a save, the document that it was to lead to, and what was changed since.
-    fn split(&self, sent: &Sent, profile: &Profile) -> Option<(Changes, Document, Changes)> {
-        let (mut before, mut later) = (Changes::none(profile), Changes::none(profile));
-        for edit in self.edits.iter().filter(|edit| edit.revision <= sent.revision) {
-            let _ = before.apply(&edit.op, &self.base, profile);
-        }
-        let text = render(&self.base, &before, profile, Audience::Page);
-        let foundation = Document::parse(text, profile).ok()?;
-        for edit in self.edits.iter().filter(|edit| edit.revision > sent.revision) {
-            let _ = later.apply(&edit.op, &foundation, profile);
-        }
-        Some((before, foundation, later))
+    /// What was changed up to a revision, the document that this leads to, and what was changed
+    /// since.
+    pub(super) fn split(
+        &self,
+        revision: Revision,
+        profile: &Profile,
+    ) -> Option<(Changes, Document, Changes)> {
+        split(&self.base, &self.edits, revision, profile)
     }
 
     /// Whether the copy is what I sent: by the stamp that I was told, by the token that it
@@ -123,6 +130,10 @@ impl Draft {
         if unchanged && !stamp.0.is_empty() {
             return false; // every save moves the stamp
         }
+        #[cfg(feature = "planted-defects")]
+        if defect::is(Defect::UnknownStampAccepted) {
+            return true;
+        }
         let closed = ended(&Document::default(), Some(copy), profile) == Some(State::Submitted);
         if sent.submit && profile.lifecycle.is_some() && !closed {
             return false;
@@ -130,9 +141,9 @@ impl Draft {
         if !stamp.0.is_empty() && sent.told.as_ref() == Some(stamp) {
             return true;
         }
-        let token = profile.token_field.as_ref().and_then(|field| copy.field(field));
-        if !crate::core::amount::is_empty(token) {
-            // Another save's token: that its content is like mine proves nothing.
+        if profile.token_field.is_some() {
+            // Content like mine under another token, or under none, proves nothing: others may
+            // have made the same steps.
             return holds(&profile.token_field, &sent.token);
         }
         let document = Document::parse(sent.body.clone(), profile);
@@ -147,10 +158,14 @@ impl Draft {
             let token = Some(sent.token.clone());
             self.tell(Told::Merge(Notice::AlreadySaved { token }), turn);
         }
-        // The token of my save is the last one: nobody saved after me.
-        let field = turn.policy.profile.token_field.as_ref();
-        let token = field.and_then(|field| copy.field(field)).and_then(json::text);
-        let last = self.sent.as_ref().is_some_and(|sent| token.as_deref() == Some(&*sent.token));
+        // The copy is just what I sent: nobody saved after me. That it carries my token does not
+        // say so, for clients that know no tokens leave it there.
+        let profile = &turn.policy.profile;
+        let last = self.sent.as_ref().is_some_and(|sent| {
+            let is_it = |text: Document| merge::is_saved(&text, &copy, profile);
+            sent.told.as_ref() == Some(&stamp) && !stamp.0.is_empty()
+                || Document::parse(sent.body.clone(), profile).is_ok_and(is_it)
+        });
         self.acknowledge(copy, stamp, !last, turn);
     }
 
@@ -169,24 +184,42 @@ impl Draft {
         self.forget_rounds();
         self.behind = false;
         self.background = false;
-        if sent.submit {
+        let state = ended(&Document::default(), Some(&copy), profile);
+        // Not every server lets a document begin its life submitted: then it is submitted next.
+        let is_new = self.stamp.is_none() && profile.lifecycle.is_some();
+        if sent.submit && (!is_new || state == Some(State::Submitted)) {
             self.submit = None;
             self.submitted = true;
         }
-        let split = self.split(&sent, profile);
+        let split = self.split(sent.revision, profile);
         self.edits.retain(|edit| edit.revision > sent.revision);
+        #[cfg(feature = "planted-defects")]
+        if defect::is(Defect::LaterEditsForgotten) {
+            self.edits.clear();
+        }
         self.log(Step::Committed, turn);
         let moved = if others { None } else { applied(&self.edits, &copy, profile) };
-        match (moved, split) {
-            (None, Some((_, foundation, later))) => {
-                let merged = merge::merge(&foundation, &later, &copy, profile, None);
+        match (state, moved, split) {
+            // By my own submit, or elsewhere before my save was read back. What was edited
+            // meanwhile is left over.
+            (Some(state), _, Some((_, foundation, later)))
+                if !later.is_empty() || self.submit.is_some() =>
+            {
+                self.base = foundation;
+                self.changes = later;
+                self.stamp = Some(stamp);
+                self.settle_committed(turn);
+                return self.end(state, Some(&copy), turn);
+            }
+            (_, None, Some((_, foundation, later))) => {
+                let merged = self.lay_later(&foundation, &later, &copy, profile);
                 let wanted = self.wanted;
                 self.rebase(copy, stamp, merged, turn);
                 if wanted <= self.saved {
                     self.wanted = self.saved;
                 }
             }
-            (moved, _) => {
+            (_, moved, _) => {
                 // What the server computed for my own save is nobody's news.
                 self.changes = moved.unwrap_or_else(|| Changes::none(profile));
                 self.base = copy;
@@ -194,26 +227,36 @@ impl Draft {
                 self.compared = true;
             }
         }
+        self.submitted |= state.is_some();
         if self.changes.is_empty() && self.conflicts.is_empty() && self.submit.is_none() {
+            self.parked = false;
+            self.exported = None;
             self.journal_settled(turn);
         } else {
             self.journal_state(turn);
         }
         self.changed(turn);
         self.settle_committed(turn);
-        self.after_commit(sent.submit, turn);
+        self.advance(turn);
     }
 
-    /// It goes on, unless the document ended elsewhere before my save was read back.
-    fn after_commit(&mut self, submitted: bool, turn: &mut Turn<'_>) {
-        let state = ended(&Document::default(), Some(&self.base), &turn.policy.profile);
-        let Some(state) = state.filter(|_| !submitted) else { return self.advance(turn) };
-        if self.changes.is_empty() && self.submit.is_none() {
-            self.submitted = true;
-            return self.changed(turn);
+    /// What was changed since a save that is stored, on a copy that others changed too: whoever
+    /// imported it may have been among them.
+    fn lay_later(
+        &self,
+        foundation: &Document,
+        later: &Changes,
+        copy: &Document,
+        profile: &Profile,
+    ) -> Merge {
+        let exported = self.exported.as_ref().filter(|it| self.holds_edits_until(it.revision));
+        let parts = exported.and_then(|it| split(foundation, &self.edits, it.revision, profile));
+        match parts {
+            Some((before, sent, later)) => {
+                merge::merge_in_doubt(foundation, &before, &sent, &later, copy, profile)
+            }
+            None => merge::merge(foundation, later, copy, profile, None),
         }
-        let copy = self.base.clone();
-        self.end(state, Some(&copy), turn);
     }
 
     /// The copy is the new base; what the merge says is left of mine are the edits now.
@@ -226,6 +269,7 @@ impl Draft {
             self.wanted = self.revision;
         }
         self.edits = ops.into_iter().map(|op| Edit { revision: self.revision, op }).collect();
+        self.rebase_exported(turn);
         self.changes = merged.pending;
         self.conflicts.extend(merged.conflicts);
         let counts = (merged.incoming.len(), merged.reapplied.len());
@@ -265,8 +309,14 @@ impl Draft {
     pub(super) fn end(&mut self, state: State, copy: Option<&Document>, turn: &mut Turn<'_>) {
         let profile = &turn.policy.profile;
         let ending = leftover_of(&self.base, &self.changes, copy, state, profile);
+        #[cfg(feature = "planted-defects")]
+        let ending = match defect::is(Defect::LeftoverLost) {
+            true => Ending { leftover: Vec::new(), ..ending },
+            false => ending,
+        };
         self.log(Step::Ended, turn);
         self.sent = None;
+        self.exported = None;
         self.submit = None;
         self.conflicts.clear();
         self.phase = Phase::Idle;
@@ -280,6 +330,25 @@ impl Draft {
         self.changed(turn);
         self.settle_ended(turn);
     }
+}
+
+/// The edits up to a revision, the document that they lead to, and the edits since, against that.
+fn split(
+    base: &Document,
+    edits: &[Edit],
+    revision: Revision,
+    profile: &Profile,
+) -> Option<(Changes, Document, Changes)> {
+    let (mut before, mut later) = (Changes::none(profile), Changes::none(profile));
+    for edit in edits.iter().filter(|edit| edit.revision <= revision) {
+        let _ = before.apply(&edit.op, base, profile);
+    }
+    let text = render(base, &before, profile, Audience::Page);
+    let foundation = Document::parse(text, profile).ok()?;
+    for edit in edits.iter().filter(|edit| edit.revision > revision) {
+        let _ = later.apply(&edit.op, &foundation, profile);
+    }
+    Some((before, foundation, later))
 }
 
 /// The edits on another base, if all of them can be made there.

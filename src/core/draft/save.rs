@@ -3,6 +3,8 @@
 use super::*;
 use crate::core::call::{Call, CreateCall, UpdateCall};
 use crate::core::change::{put, FieldChange};
+#[cfg(feature = "planted-defects")]
+use crate::core::defect::{self, Defect};
 
 impl Draft {
     /// Somebody wants what was edited so far on the server.
@@ -14,6 +16,21 @@ impl Draft {
         self.check_kept()?;
         self.wanted = self.revision;
         self.request(waiter, false, turn);
+        Ok(())
+    }
+
+    /// Somebody takes it up, parked or not, with all its edits.
+    pub(in crate::core) fn retry(
+        &mut self,
+        waiter: Waiter,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Misuse> {
+        self.check_kept()?;
+        if std::mem::take(&mut self.parked) {
+            self.journal_state(turn);
+        }
+        self.wanted = self.revision;
+        self.request(waiter, self.submit.is_some(), turn);
         Ok(())
     }
 
@@ -43,23 +60,29 @@ impl Draft {
 
     fn request(&mut self, waiter: Waiter, submit: bool, turn: &mut Turn<'_>) {
         self.waiters.push((waiter, self.revision, submit));
+        self.asked_at.get_or_insert(turn.now);
         match self.phase {
             Phase::Calling(_) | Phase::InLine => {}
-            Phase::Idle | Phase::Waiting(_) | Phase::SignedOut => self.begin_try(turn),
+            Phase::Idle | Phase::Waiting(_) | Phase::Held => self.begin_try(turn),
         }
         self.journal_wish(turn);
     }
 
-    /// Starts over, at once: somebody asks, or the network is back.
+    /// Starts over, at once: somebody asks.
     pub(in crate::core) fn begin_try(&mut self, turn: &mut Turn<'_>) {
+        self.start_over(turn);
         self.phase = Phase::Idle;
+        self.advance(turn);
+    }
+
+    /// Earlier tries do not count any more.
+    pub(super) fn start_over(&mut self, turn: &Turn<'_>) {
         self.started = turn.now;
         self.tries = 0;
         self.forget_rounds();
         self.may_repeat = true;
         self.compared = false;
         self.background = self.waiters.is_empty();
-        self.advance(turn);
     }
 
     /// A wait is over.
@@ -81,6 +104,12 @@ impl Draft {
         if self.ending.is_some() {
             return self.settle_ended(turn);
         }
+        if self.parked {
+            return self.settle_queued(Queued::Parked, None, turn);
+        }
+        if self.sent.is_none() && self.conflicts.is_empty() && self.wish().is_some() {
+            self.doubt_exported(turn);
+        }
         if self.sent.is_some() {
             return self.look(turn);
         }
@@ -88,12 +117,15 @@ impl Draft {
             return self.settle_conflict(turn);
         }
         let unsaved = self.is_unsaved();
-        if (self.behind || self.has_heard()) && (unsaved || self.submit.is_some()) {
+        // A document that was made but never read back shows no stamp to save with.
+        let unread = self.key.is_some() && self.stamp.is_none();
+        if (self.behind || self.has_heard() || unread) && (unsaved || self.submit.is_some()) {
             return self.load(turn);
         }
-        if unsaved {
-            let checks_total =
-                self.submit.as_ref().is_some_and(|wish| wish.expected_total.is_some());
+        let checks_total = self.submit.as_ref().is_some_and(|wish| wish.expected_total.is_some());
+        // What was edited after the wish to submit changes the total too: only a saved document
+        // shows the one that can be compared.
+        if unsaved || (checks_total && !self.changes.is_empty()) {
             let submit = self.submit.is_some() && !checks_total;
             self.send(submit, turn);
         } else if self.submit.is_some() {
@@ -113,6 +145,10 @@ impl Draft {
 
     /// The saved document's total against the one that the cashier saw.
     fn total_moved(&self, turn: &Turn<'_>) -> Option<Conflict> {
+        #[cfg(feature = "planted-defects")]
+        if defect::is(Defect::TotalUnchecked) {
+            return None;
+        }
         let expected = self.submit.as_ref()?.expected_total.as_ref()?;
         crate::core::reapply::total_differs(&self.base, expected, &turn.policy.profile)
     }
@@ -127,16 +163,23 @@ impl Draft {
             return self.load(turn);
         }
         let token = turn.random.name();
-        let (body, changed) = self.body(&token, submit, turn.policy);
+        #[cfg(feature = "planted-defects")]
+        let token = if defect::is(Defect::TokenReused) { self.id.clone() } else { token };
+        let (body, changed) = self.body(&self.changes, &token, submit, turn.policy);
         let revision = self.revision;
         let entry = Unanswered { revision, token, submit };
         if !self.journaled {
             self.journal_state(turn);
         }
-        self.journaled_wish = self.wish();
-        let wish = self.journaled_wish.as_ref();
-        turn.out.push(Effect::Journal(journal::sent(&self.id, &entry, wish)));
+        self.journal_sent(&entry, turn);
+        self.refusal = None;
         self.sent = Some(Sent { body, changed, ..Sent::new(entry) });
+        #[cfg(feature = "planted-defects")]
+        if defect::is(Defect::SendBeforeJournal) {
+            let entry = turn.out.pop();
+            self.call_save(turn);
+            return turn.out.extend(entry);
+        }
         self.call_save(turn);
     }
 
@@ -152,15 +195,18 @@ impl Draft {
     /// The text to store, and the names of the top-level fields that differ from the base.
     pub(super) fn body(
         &self,
+        changes: &Changes,
         token: &str,
         submit: bool,
         policy: &Policy,
     ) -> (Vec<u8>, Vec<String>) {
         let profile = &policy.profile;
-        let mut changes = self.changes.clone();
+        let mut changes = changes.clone();
         if let Some(field) = &profile.token_field {
             put(&mut changes.fields, field, FieldChange::Typed(json::quoted(token)));
         }
+        #[cfg(feature = "planted-defects")]
+        let profile = &defect::without_create_token(profile);
         if let (None, Some(field)) = (&self.key, &profile.create_token_field) {
             put(&mut changes.fields, field, FieldChange::Typed(json::quoted(&self.id)));
         }
@@ -197,11 +243,17 @@ impl Draft {
                 submit: sent.submit,
             }),
         };
+        #[cfg(feature = "planted-defects")]
+        let call = defect::without_stamp(call);
         self.compared = false;
         self.contended = false;
         self.report.attempts += 1;
         self.log(Step::SaveSent(self.report.attempts), turn);
         self.call(call, turn);
+        #[cfg(feature = "planted-defects")]
+        if defect::is(Defect::SettledTooEarly) {
+            self.journal_settled(turn);
+        }
         self.changed(turn);
     }
 

@@ -6,6 +6,8 @@ use super::*;
 use crate::core::amount::{self, same};
 use crate::core::change::{amount_or_zero, entry, put, FieldChanges};
 use crate::core::conflict::Reason;
+#[cfg(feature = "planted-defects")]
+use crate::core::defect::{self, Defect};
 use crate::core::json;
 use crate::core::op::Op;
 use crate::core::profile::FieldRules;
@@ -221,6 +223,10 @@ impl<'a> Scope<'a> {
 }
 
 fn ask_if_different(change: &FieldChange, mine: &[u8], theirs: Option<&[u8]>) -> Decision {
+    #[cfg(feature = "planted-defects")]
+    if defect::is(Defect::TypedUnasked) {
+        return Decision::Keep(change.clone());
+    }
     if !same(Some(mine), theirs) {
         return Decision::Ask(Reason::BothChanged);
     }
@@ -260,6 +266,10 @@ fn counter(
     match change {
         FieldChange::Typed(_) if agreed => Decision::Drop,
         FieldChange::Typed(_) => Decision::Ask(Reason::SetAgainstChange),
+        #[cfg(feature = "planted-defects")]
+        FieldChange::Step(_) if up && other_up && defect::is(Defect::StepCountedTwice) => {
+            fits(FieldChange::Step(step + step), theirs)
+        }
         FieldChange::Step(_) | FieldChange::Found(_) if up && other_up => {
             fits(FieldChange::Step(step), theirs)
         }
@@ -291,6 +301,10 @@ pub(super) fn lines(value: Option<&[u8]>) -> Vec<String> {
 
 /// Theirs, then my new lines; `None` if there are none.
 fn appended(base: Option<&[u8]>, mine: &[u8], theirs: Option<&[u8]>) -> Option<Vec<u8>> {
+    #[cfg(feature = "planted-defects")]
+    if defect::is(Defect::NotesOverwritten) {
+        return None;
+    }
     let (old, newest) = (lines(base), lines(theirs));
     let new: Vec<String> = lines(Some(mine))
         .into_iter()

@@ -138,6 +138,10 @@ impl<'a> Walk<'a> {
         identity: &str,
         fields: &FieldChanges,
     ) {
+        #[cfg(feature = "planted-defects")]
+        if crate::core::defect::is(crate::core::defect::Defect::RemovalUnasked) {
+            return;
+        }
         let Some(at) = self.base.row_number(number, identity) else { return };
         let before = &self.base.table(number).rows[at];
         let mut row = before.span.of(self.base.text()).to_vec();

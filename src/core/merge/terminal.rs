@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::core::amount::{self, same, Decimal};
+use crate::core::change::amount_or_zero;
+use crate::core::document::Cells;
 use crate::core::json::{self, ObjectWriter};
 
 /// How a document ended.
@@ -79,6 +81,8 @@ pub fn ended(base: &Document, theirs: Option<&Document>, profile: &Profile) -> O
         let (before, now) = (base.field(name), theirs.field(name));
         !amount::is_empty(before) && !amount::is_empty(now) && !same(before, now)
     };
+    #[cfg(feature = "planted-defects")]
+    let profile = &crate::core::defect::without_identity(profile);
     if profile.identity.iter().any(moved) {
         return Some(State::Replaced);
     }
@@ -150,12 +154,40 @@ fn additions(
                 .derived_row_if
                 .iter()
                 .any(|(field, value)| same(json::member(&new.row, field), Some(value)));
-            if !derived && theirs.row(number, identity).is_none() {
-                leftover.push(row_of(&rules.name, identity, &new.row, rules));
+            if derived {
+                continue;
+            }
+            match theirs.row(number, identity) {
+                None => leftover.push(row_of(&rules.name, identity, &new.row, rules)),
+                // A save of mine with a lost answer put it there; what I added since is not in it.
+                Some(row) => {
+                    let steps = steps_beyond(&new.row, theirs.cells(number, row), rules);
+                    if !steps.is_empty() {
+                        let steps: Vec<(&str, Decimal)> =
+                            steps.iter().map(|(name, step)| (name.as_str(), *step)).collect();
+                        leftover.push(step_row(theirs, number, rules, identity, &steps));
+                    }
+                }
             }
         }
     }
     leftover
+}
+
+/// By how much the row's counters and money are above those that are there.
+fn steps_beyond(row: &[u8], there: Cells<'_>, rules: &TableRules) -> Vec<(String, Decimal)> {
+    let mut steps = Vec::new();
+    for at in 0..there.len() {
+        let name = there.name(at);
+        if matches!(rules.fields.rule(&name), Rule::Counter | Rule::Money) {
+            let (mine, held) = (json::member(row, &name), there.value(at));
+            let step = amount_or_zero(mine)
+                .zip(amount_or_zero(held))
+                .and_then(|(mine, held)| amount::sum(mine, -held));
+            steps.extend(step.filter(|step| *step > Decimal::ZERO).map(|s| (name.into_owned(), s)));
+        }
+    }
+    steps
 }
 
 /// The row with the steps in place of its counters and money.

@@ -51,13 +51,14 @@ export type Extended = [
 // whole has ours.
 export type Part = [
   Fits<ours.CallKind, contract.CallKind>,
-  Fits<contract.Till, Omit<ours.Till, "changed">>,
-  Same<Omit<ours.Till, "on" | "changed">, Pick<contract.Till, Exclude<keyof ours.Till, "on" | "changed">>>,
+  Fits<contract.Till, Omit<ours.Till, More>>,
+  Same<Omit<ours.Till, "on" | More>, Pick<contract.Till, Exclude<keyof ours.Till, "on" | More>>>,
+  Same<ours.OutboxEntry, contract.OutboxEntry>,
   Same<ours.TillEvents, Pick<contract.TillEvents, keyof ours.TillEvents>>,
   Fits<typeof contract.classify, typeof ours.classify>,
-  Fits<typeof contract.openTill, typeof ours.openTill>,
+  Fits<Parameters<typeof contract.openTill>[0], Parameters<typeof ours.openTill>[0]>,
 ];
 
 // No value is exported that the contract does not know, but for these.
-type More = "prepareMerge";
+type More = "prepareMerge" | "createFromLeftover" | "changed";
 export type Values = Fits<Exclude<keyof typeof ours, More>, keyof typeof contract>;

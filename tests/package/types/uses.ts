@@ -9,13 +9,17 @@ async function sell(): Promise<string> {
   await init(new URL("https://pos.example/restamp_bg.wasm"));
   const till: Till = await openTill({ backend: frappe({ doctype: "POS Invoice" }), profile, till: "T1", user: "anna" });
   const stop = till.on("notice", ({ key, message }) => console.log(key, message));
-  till.on("outbox", ({ waiting }) => console.log(waiting));
+  till.on("outbox", ({ waiting, outcome }) => console.log(waiting, outcome && said(outcome)));
   const draft: Draft = await till.open("D1");
   draft.increment("items[r1].qty", "1");
   const row: string = draft.insert("items", { item_code: "TEA", qty: "1" });
   draft.move("items", row, null);
   await draft.durable();
   const outcome = await draft.save();
+  if (outcome.kind === "terminal") await (await till.createFromLeftover(outcome)).save();
+  for (const { key, status, reason } of await till.outbox.list()) if (status === "parked" && reason !== "signed-out") said(await till.outbox.retry(key));
+  const brought: number = await till.outbox.import(await till.outbox.export());
+  console.log(brought, (await till.outbox.flush()).map(said));
   for (const conflict of draft.conflicts) draft.resolve(conflict.path, "theirs");
   stop();
   return said(outcome);

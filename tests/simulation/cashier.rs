@@ -1,0 +1,359 @@
+//! What cashiers do: open, edit, save, submit, discard, and answer questions by looking at what
+//! is true.
+
+use restamp::core::conflict::{Conflict, Reason};
+use restamp::core::event::{DraftId, Event, Take, Waiter};
+use restamp::core::op::Op;
+use serde_json::{json, Value};
+
+use crate::model::{hundredths, rate, Place, What};
+use crate::page::About;
+use crate::server::Document;
+use crate::world::{sale, Arrival, World};
+
+/// Drafts that a cashier has before them at once.
+const DRAFTS_MAX: usize = 4;
+
+impl World {
+    pub fn document(&self, page: usize, number: u32) -> Option<Document> {
+        let draft = self.pages[page].till.as_ref()?.draft(DraftId(number))?;
+        match serde_json::from_slice(&draft.text(&self.policy)).ok()? {
+            Value::Object(document) => Some(document),
+            _ => None,
+        }
+    }
+
+    pub fn status(&self, page: usize, number: u32) -> &'static str {
+        let till = self.pages[page].till.as_ref();
+        till.and_then(|till| till.draft(DraftId(number))).map_or("none", |draft| draft.status())
+    }
+
+    /// One act of a page's cashier; the next one follows.
+    pub fn act(&mut self, page: usize) {
+        if self.pages[page].till.is_none() || self.pages[page].acts_left == 0 || self.is_calm() {
+            return;
+        }
+        self.pages[page].acts_left -= 1;
+        let pause = 1 + self.people.below(2_500);
+        self.after(pause, Arrival::Act(page));
+        let open: Vec<u32> = self.pages[page]
+            .carts
+            .keys()
+            .copied()
+            .filter(|number| self.is_usable(page, *number))
+            .collect();
+        let choice = self.people.below(100);
+        let number = self.people.pick(&open).copied();
+        match number {
+            None if choice < 25 => self.create(page),
+            None => self.open(page),
+            Some(_) if choice < 10 && open.len() < DRAFTS_MAX => self.open(page),
+            Some(_) if choice < 14 && open.len() < DRAFTS_MAX => self.create(page),
+            Some(number) if self.status(page, number) == "conflict" => {
+                if choice < 70 {
+                    self.answer(page, number);
+                }
+            }
+            Some(number) if choice < 17 => self.discard(page, number),
+            Some(number) if choice < 21 => self.submit(page, number),
+            Some(number) => self.edit_and_save(page, number),
+        }
+    }
+
+    /// Whether there is a document to work with.
+    fn is_usable(&self, page: usize, number: u32) -> bool {
+        let cart = &self.model.carts[self.pages[page].carts[&number]];
+        let is_there = cart.is_sale || cart.truth.is_some();
+        is_there && !matches!(self.status(page, number), "closed" | "none")
+    }
+
+    fn open(&mut self, page: usize) {
+        let keys: Vec<String> = self.model.by_key.keys().cloned().collect();
+        let Some(key) = self.people.pick(&keys).cloned() else { return };
+        let till = self.pages[page].till.as_ref().expect("a till");
+        self.tell(|| format!("page{page} opens {key}"));
+        if let Some(draft) = till.find(&key) {
+            self.handle(page, Event::Refresh { draft }, About::Nothing);
+            return;
+        }
+        let is_opening = |cart: &usize| {
+            let cart = &self.model.carts[*cart];
+            cart.opens.as_ref() == Some(&key) && cart.truth.is_none()
+        };
+        if self.pages[page].carts.values().any(is_opening) {
+            return;
+        }
+        let (draft, cart) = self.new_cart(page, false);
+        self.model.carts[cart].opens = Some(key.clone());
+        self.handle(page, Event::Open { draft, key }, About::Nothing);
+    }
+
+    fn create(&mut self, page: usize) {
+        let (draft, cart) = self.new_cart(page, true);
+        self.tell(|| format!("page{page} begins a sale, cart{cart}"));
+        let document = sale().to_string().into_bytes();
+        self.handle(page, Event::Create { draft, document }, About::Nothing);
+    }
+
+    fn discard(&mut self, page: usize, number: u32) {
+        let cart = self.pages[page].carts[&number];
+        self.tell(|| format!("page{page} discards cart{cart}"));
+        let place = self.next_place(page);
+        self.model.drop_edits(cart, place, |_| true);
+        self.model.carts[cart].discarded = Some(place);
+        self.handle(page, Event::Discard { draft: DraftId(number) }, About::Nothing);
+    }
+
+    fn submit(&mut self, page: usize, number: u32) {
+        let cart = self.pages[page].carts[&number];
+        if self.status(page, number) == "conflict" {
+            return;
+        }
+        let Some(document) = self.document(page, number) else { return };
+        let seen = total(&document);
+        let expects = self.people.percent(70);
+        self.model.carts[cart].submit = Some(expects.then_some(seen));
+        self.tell(|| format!("page{page} submits cart{cart} for {seen}"));
+        let waiter = self.waiter(page, cart);
+        let expected_total = expects
+            .then(|| rust_decimal::Decimal::from_i128_with_scale(seen, 4).normalize().to_string());
+        let event = Event::Submit { draft: DraftId(number), waiter, expected_total };
+        self.handle(page, event, About::Nothing);
+    }
+
+    pub fn save(&mut self, page: usize, number: u32) {
+        let cart = self.pages[page].carts[&number];
+        self.tell(|| format!("page{page} saves cart{cart}"));
+        let waiter = self.waiter(page, cart);
+        let event = Event::Save { draft: DraftId(number), waiter };
+        self.handle(page, event, About::Nothing);
+    }
+
+    fn waiter(&mut self, page: usize, cart: usize) -> Waiter {
+        let edits = self.model.open_edits(cart).map(|(serial, _)| serial).collect();
+        self.serial += 1;
+        self.pages[page].waiters.insert(self.serial as u32, (cart, edits));
+        Waiter(self.serial as u32)
+    }
+
+    fn next_place(&self, page: usize) -> Place {
+        Place { page, entry: self.pages[page].written + 1 }
+    }
+
+    /* ------------------------------------------------------------ edits */
+
+    fn edit_and_save(&mut self, page: usize, number: u32) {
+        for _ in 0..1 + self.people.below(3) {
+            if !self.edit(page, number) {
+                return;
+            }
+        }
+        if !self.has_token_field {
+            // Without a token a save is known by its content: two saves must not look alike.
+            let field = format!("custom_by_{}", self.pages[page].carts[&number]);
+            if !self.type_into(page, number, &field) {
+                return;
+            }
+        }
+        if self.people.percent(70) {
+            self.save(page, number);
+        }
+    }
+
+    /// One edit. Whether the page still lives and the document is open.
+    fn edit(&mut self, page: usize, number: u32) -> bool {
+        let Some(document) = self.document(page, number) else { return false };
+        let rows: Vec<(String, i64)> = rows(&document).collect();
+        let ids: Vec<String> = rows.iter().map(|(id, _)| id.clone()).collect();
+        self.serial += 1;
+        let name = format!("p{page}x{}", self.serial);
+        let by = [100, 100, 10, 25][self.people.below(4) as usize];
+        let (op, what) = match self.people.below(16) {
+            0..=4 => {
+                let row = if self.people.percent(50) { "s1" } else { "s2" };
+                let Some(id) = ids.iter().find(|id| *id == row) else { return true };
+                step(id, by)
+            }
+            5 | 6 => {
+                let Some(id) = self.people.pick(&ids) else { return true };
+                step(id, by)
+            }
+            7..=9 => {
+                let row = json!({"posa_row_id": name, "item_code": "TEA", "qty": 1, "rate": 3.1});
+                let op = json!({"op": "insert", "table": "items", "row": row});
+                (op, What::Row { id: name, qty: 100 })
+            }
+            10 => {
+                let row = json!({"custom_pay_id": name, "mode_of_payment": "Card", "amount": 7.05});
+                let op = json!({"op": "insert", "table": "payments", "row": row});
+                (op, What::Pay { id: name, amount: 705 })
+            }
+            11 => {
+                let path = "payments[Cash].amount";
+                let op = json!({"op": "increment", "path": path, "by": "0.10"});
+                (op, What::Cash { by: 10 })
+            }
+            12 => {
+                let notes = document.get("posa_notes").and_then(Value::as_str).unwrap_or("");
+                let gap = if notes.is_empty() { "" } else { "\n" };
+                let value = format!("{notes}{gap}{name}");
+                let op = json!({"op": "set", "path": "posa_notes", "value": value});
+                (op, What::Note { line: name })
+            }
+            13 => {
+                let Some((row, seen)) = self.people.pick(&rows).cloned() else { return true };
+                if row == "s1" {
+                    return true;
+                }
+                let op = json!({"op": "remove", "table": "items", "row": row});
+                (op, What::Remove { row, seen })
+            }
+            _ => {
+                let field = if self.people.percent(50) { "custom_f1" } else { "custom_f2" };
+                return self.type_into(page, number, field);
+            }
+        };
+        self.make(page, number, &op, what)
+    }
+
+    fn type_into(&mut self, page: usize, number: u32, field: &str) -> bool {
+        let Some(document) = self.document(page, number) else { return false };
+        self.serial += 1;
+        let value = format!("v{}", self.serial);
+        let cart = self.pages[page].carts[&number];
+        let own = self.model.open_edits(cart).filter_map(|(_, edit)| match &edit.what {
+            What::Set { field: known, seen, .. } if known == field => Some(seen.clone()),
+            _ => None,
+        });
+        let shown = document.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
+        let seen = own.last().unwrap_or(shown);
+        let op = json!({"op": "set", "path": field, "value": value});
+        self.make(page, number, &op, What::Set { field: field.to_owned(), value, seen })
+    }
+
+    fn make(&mut self, page: usize, number: u32, op: &Value, what: What) -> bool {
+        if self.status(page, number) == "closed" {
+            return false;
+        }
+        let cart = self.pages[page].carts[&number];
+        self.tell(|| format!("page{page} cart{cart} {op}"));
+        let ops = Op::parse_list(json!([op]).to_string().as_bytes()).expect("an op");
+        let op = ops.into_iter().next().expect("one");
+        let event = Event::Edit { draft: DraftId(number), op };
+        self.handle(page, event, About::Edit(cart, what))
+    }
+
+    /* ------------------------------------------------------------ answers */
+
+    /// A person answers the first question, if it can be answered by now.
+    pub fn answer(&mut self, page: usize, number: u32) {
+        let cart = self.pages[page].carts[&number];
+        let draft = self.pages[page].till.as_ref().and_then(|till| till.draft(DraftId(number)));
+        let conflict = draft.expect("a draft").conflicts()[0].clone();
+        let Some(takes_mine) = self.decide(cart, &conflict) else { return };
+        let take = if takes_mine { Take::Mine } else { Take::Theirs };
+        self.ran.asked += 1;
+        self.tell(|| {
+            let reason = conflict.reason.code();
+            format!("page{page} cart{cart} answers {} {reason} {take:?}", conflict.path)
+        });
+        let place = self.next_place(page);
+        let path = conflict.path.clone();
+        let event = Event::Resolve { draft: DraftId(number), path, take };
+        // What the answer means for the model comes first: the save may go out at once.
+        self.learn(cart, &conflict, takes_mine, place);
+        self.handle(page, event, About::Nothing);
+    }
+
+    /// Mine, theirs, or not yet.
+    fn decide(&mut self, cart: usize, conflict: &Conflict) -> Option<bool> {
+        let row = row_of(&conflict.path);
+        let takes_mine = self.people.percent(50);
+        match conflict.reason {
+            Reason::AnswerLost if conflict.path == "@document" => {
+                // A person can look, once nothing is on its way any more.
+                let cart = &self.model.carts[cart];
+                (cart.on_the_way == 0).then_some(cart.truth.is_none())
+            }
+            // A till cannot know whether it was counted; a person can ask around.
+            Reason::AnswerLost => {
+                let (_, token) = self.model.carts[cart].tokens.last().expect("a save");
+                Some(!self.model.is_stored(cart, token))
+            }
+            // Nobody else types into a cart's own field.
+            Reason::BothChanged if conflict.path.starts_with("custom_f") => Some(takes_mine),
+            // Except that what was discarded may have been stored.
+            Reason::BothChanged if self.model.carts[cart].discarded.is_some() => Some(takes_mine),
+            Reason::RemovedAgainstEdit | Reason::SameRowId if row.is_some() => Some(takes_mine),
+            // The answer about a row may have been a typed quantity.
+            Reason::SetAgainstChange
+                if row.is_some_and(|row| self.model.carts[cart].asked.contains(row)) =>
+            {
+                Some(takes_mine)
+            }
+            Reason::TotalChanged => Some(takes_mine),
+            _ => panic!("asked without need: {conflict:?}"),
+        }
+    }
+
+    fn learn(&mut self, cart: usize, conflict: &Conflict, takes_mine: bool, place: Place) {
+        let path = conflict.path.as_str();
+        match (conflict.reason, row_of(path)) {
+            (Reason::AnswerLost, _) => {
+                if path == "@document" && !takes_mine {
+                    self.model.carts[cart].discarded = Some(place);
+                    self.model.drop_edits(cart, place, |_| true);
+                }
+            }
+            (Reason::TotalChanged, _) => {
+                self.model.carts[cart].submit = if takes_mine { None } else { Some(None) };
+            }
+            (Reason::BothChanged, _) => {
+                let theirs = conflict.theirs.as_deref().unwrap_or(b"null");
+                let theirs: Value = serde_json::from_slice(theirs).expect("JSON");
+                let theirs = theirs.as_str().unwrap_or("").to_owned();
+                if takes_mine {
+                    self.model.insists(cart, path, &theirs, place);
+                } else {
+                    let is_it =
+                        |what: &What| matches!(what, What::Set { field, .. } if field == path);
+                    self.model.drop_edits(cart, place, is_it);
+                }
+            }
+            (_, Some(row)) => {
+                self.model.carts[cart].asked.insert(row.to_owned());
+                if takes_mine {
+                    self.model.carts[cart].put_back.insert(row.to_owned());
+                }
+                if !takes_mine {
+                    self.model.drop_edits(cart, place, |what| what.row() == Some(row));
+                }
+            }
+            (_, None) => {}
+        }
+    }
+}
+
+/// `items[r1]` or `items[r1].qty` is about row `r1`.
+fn row_of(path: &str) -> Option<&str> {
+    let (row, _) = path.strip_prefix("items[")?.split_once(']')?;
+    Some(row)
+}
+
+fn step(id: &str, by: i64) -> (Value, What) {
+    let amount = rust_decimal::Decimal::new(by, 2).normalize().to_string();
+    let op = json!({"op": "increment", "path": format!("items[{id}].qty"), "by": amount});
+    (op, What::Step { row: id.to_owned(), by })
+}
+
+fn rows(document: &Document) -> impl Iterator<Item = (String, i64)> + '_ {
+    let rows = document.get("items").and_then(Value::as_array).into_iter().flatten();
+    rows.map(|row| {
+        (row["posa_row_id"].as_str().expect("an identity").to_owned(), hundredths(&row["qty"]))
+    })
+}
+
+/// What a cashier sees on the page, ten-thousandths.
+fn total(document: &Document) -> i128 {
+    rows(document).map(|(id, qty)| i128::from(qty) * i128::from(rate(&id))).sum()
+}

@@ -1,0 +1,528 @@
+//! What ought to be: every edit of every cashier, and every document as it must look after each
+//! save that the server stored. It knows nothing of drafts, merging or retrying.
+//!
+//! Quantities and money are whole hundredths.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::server::{decimal, Document, Stored};
+
+/// One edit that a cashier made, or one that an answer to a question made.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    pub cart: usize,
+    pub what: What,
+    pub state: State,
+    /// Its place in the journal of its page.
+    pub place: Place,
+    /// The page was told by the server itself that this is stored.
+    pub heard: bool,
+}
+
+/// The page and the number of an entry in its journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub page: usize,
+    pub entry: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A row's quantity goes up.
+    Step {
+        row: String,
+        by: i64,
+    },
+    Row {
+        id: String,
+        qty: i64,
+    },
+    Pay {
+        id: String,
+        amount: i64,
+    },
+    /// Money on top of a payment that is there.
+    Cash {
+        by: i64,
+    },
+    Note {
+        line: String,
+    },
+    /// A row is taken out; with the quantity that the cashier saw.
+    Remove {
+        row: String,
+        seen: i64,
+    },
+    /// A field is typed; over the value that the cashier saw.
+    Set {
+        field: String,
+        value: String,
+        seen: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// To be stored, asked about or left over.
+    Open,
+    /// In the document that the server held then; or nothing is left to store.
+    Stored,
+    /// Given up by a person's answer, which stands at this place of a journal.
+    Dropped(Place),
+    /// Never durable, and its page is gone.
+    Vanished,
+}
+
+/// A document as it ought to be.
+#[derive(Debug, Clone, Default)]
+pub struct Truth {
+    pub key: String,
+    pub creation: String,
+    pub rows: BTreeMap<String, i64>,
+    pub payments: BTreeMap<String, i64>,
+    pub notes: BTreeSet<String>,
+    /// Rows that were not there for a while, or are not.
+    pub was_gone: BTreeSet<String>,
+    /// Typed fields, and whose cart typed them.
+    pub fields: BTreeMap<String, (String, Option<usize>)>,
+    pub docstatus: i64,
+    /// Not on the server any more.
+    pub is_deleted: bool,
+}
+
+/// What one cashier does with one document on one device, over all pages that it lives in.
+#[derive(Debug, Clone, Default)]
+pub struct Cart {
+    /// The page that holds it, and its number there.
+    pub page: Option<(usize, u32)>,
+    /// The document that it is about, once the server has it.
+    pub truth: Option<usize>,
+    /// The key that it was opened by.
+    pub opens: Option<String>,
+    /// A sale of its own.
+    pub is_sale: bool,
+    pub edits: Vec<usize>,
+    /// Tokens of its saves, as journalled.
+    pub tokens: Vec<(Place, String)>,
+    /// Rows about which a person decided since the last save.
+    pub asked: BTreeSet<String>,
+    /// Rows that a person put back after others had taken them out.
+    pub put_back: BTreeSet<String>,
+    /// Wants to submit: for this total (ten-thousandths), or for any.
+    pub submit: Option<Option<i128>>,
+    /// Requests to the server that have not arrived.
+    pub on_the_way: u32,
+    /// Its first entry in a journal.
+    pub begun: Option<Place>,
+    /// A person gave it up.
+    pub discarded: Option<Place>,
+}
+
+/// Edits, and the wish to submit as in [`Cart`].
+type Contained = (Vec<usize>, Option<Option<i128>>);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Model {
+    pub edits: Vec<Edit>,
+    pub carts: Vec<Cart>,
+    pub truths: Vec<Truth>,
+    /// The document that has this key now.
+    pub by_key: BTreeMap<String, usize>,
+    /// Carts by their names in journals.
+    pub by_id: BTreeMap<String, usize>,
+    /// What saves contain, and the total that was seen by who wanted to submit, by cart and token.
+    contained: BTreeMap<(usize, String), Contained>,
+    stored_tokens: BTreeSet<(usize, String)>,
+}
+
+/// Fields that cashiers type into.
+fn is_typed_field(name: &str) -> bool {
+    name.starts_with("custom_f") || name.starts_with("custom_by_")
+}
+
+pub fn hundredths(value: &Value) -> i64 {
+    let exact = decimal(value) * Decimal::from(100);
+    assert_eq!(exact.fract(), Decimal::ZERO, "{value} is not of whole hundredths");
+    exact.to_i64().expect("a small number")
+}
+
+/// Hundredths, by row.
+pub fn rate(row: &str) -> i64 {
+    match row {
+        // Dear enough that no payment is a double one.
+        "s1" => 100_000_000,
+        "s2" => 505,
+        _ => 310,
+    }
+}
+
+impl Truth {
+    /// A document that somebody else put there.
+    pub fn of(key: &str, document: &Document) -> Truth {
+        let mut truth = Truth { key: key.to_owned(), ..Truth::default() };
+        truth.creation = text(document, "creation");
+        read(document, &mut truth);
+        truth
+    }
+
+    pub fn total(&self) -> i128 {
+        self.rows.iter().map(|(id, qty)| i128::from(*qty) * i128::from(rate(id))).sum()
+    }
+}
+
+fn text(document: &Document, name: &str) -> String {
+    document.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The content of a server's document; panics at a row, payment or line that is there twice.
+fn read(document: &Document, into: &mut Truth) {
+    let rows = |table: &str| document.get(table).and_then(Value::as_array).into_iter().flatten();
+    for row in rows("items") {
+        let id = row["posa_row_id"].as_str().expect("a row's identity");
+        let twice = into.rows.insert(id.to_owned(), hundredths(&row["qty"]));
+        assert!(twice.is_none(), "row {id} is there twice");
+    }
+    for row in rows("payments") {
+        let id = row["custom_pay_id"].as_str().or(row["mode_of_payment"].as_str());
+        let id = id.expect("a payment's identity");
+        let twice = into.payments.insert(id.to_owned(), hundredths(&row["amount"]));
+        assert!(twice.is_none(), "payment {id} is there twice");
+    }
+    for line in text(document, "posa_notes").lines() {
+        assert!(into.notes.insert(line.to_owned()), "line {line} is there twice");
+    }
+    for (name, value) in document.iter().filter(|(name, _)| is_typed_field(name)) {
+        let value = value.as_str().unwrap_or_default();
+        if !value.is_empty() {
+            into.fields.insert(name.clone(), (value.to_owned(), None));
+        }
+    }
+    into.docstatus = document["docstatus"].as_i64().expect("a number");
+}
+
+impl Model {
+    pub fn add_edit(&mut self, cart: usize, what: What, place: Place) {
+        self.carts[cart].edits.push(self.edits.len());
+        self.edits.push(Edit { cart, what, state: State::Open, place, heard: false });
+    }
+
+    pub fn open_edits(&self, cart: usize) -> impl Iterator<Item = (usize, &Edit)> {
+        let edits = self.carts[cart].edits.iter().map(|serial| (*serial, &self.edits[*serial]));
+        edits.filter(|(_, edit)| edit.is_open())
+    }
+
+    /// A save of this cart is journalled, or goes out: what it contains is known.
+    pub fn captures(&mut self, cart: usize, token: &str) {
+        if !self.contained.contains_key(&(cart, token.to_owned())) {
+            let open = self.open_edits(cart).map(|(serial, _)| serial).collect();
+            let wish = self.carts[cart].submit;
+            self.contained.insert((cart, token.to_owned()), (open, wish));
+        }
+    }
+
+    pub fn is_stored(&self, cart: usize, token: &str) -> bool {
+        self.stored_tokens.contains(&(cart, token.to_owned()))
+    }
+
+    /// The page was told that a save is stored.
+    pub fn hears(&mut self, cart: usize, token: &str) {
+        let contained = self.contained.get(&(cart, token.to_owned()));
+        for serial in contained.into_iter().flat_map(|(edits, _)| edits) {
+            self.edits[*serial].heard = true;
+        }
+    }
+
+    /// Open edits that this tells of are given up.
+    pub fn drop_edits(&mut self, cart: usize, place: Place, which: impl Fn(&What) -> bool) {
+        for serial in &self.carts[cart].edits {
+            let edit = &mut self.edits[*serial];
+            if edit.state == State::Open && which(&edit.what) {
+                edit.state = State::Dropped(place);
+            }
+        }
+    }
+
+    /// A person saw `theirs` and wants their own value all the same.
+    pub fn insists(&mut self, cart: usize, path: &str, theirs: &str, place: Place) {
+        let mut own = None;
+        let mut is_open = false;
+        for serial in &self.carts[cart].edits {
+            let edit = &mut self.edits[*serial];
+            if let What::Set { field, value, seen } = &mut edit.what {
+                if field == path && edit.state != State::Vanished {
+                    theirs.clone_into(seen);
+                    own = Some(value.clone());
+                    is_open |= edit.state == State::Open;
+                }
+            }
+        }
+        // It had been stored, unheard, and was overwritten by somebody who saw it.
+        if let (Some(value), false) = (own, is_open) {
+            let (field, seen) = (path.to_owned(), theirs.to_owned());
+            self.add_edit(cart, What::Set { field, value, seen }, place);
+        }
+    }
+
+    /// A page died; its journal holds the entries up to `last`.
+    pub fn crashed(&mut self, page: usize, last: u64) {
+        let is_lost = |place: Place| place.page == page && place.entry > last;
+        for edit in &mut self.edits {
+            if matches!(edit.state, State::Dropped(place) if is_lost(place)) {
+                edit.state = State::Open;
+            }
+            if is_lost(edit.place) && edit.state != State::Vanished {
+                assert_ne!(edit.state, State::Stored, "sent before it was durable: {edit:?}");
+                edit.state = State::Vanished;
+            }
+            if self.carts[edit.cart].page.is_some_and(|(of, _)| of == page) {
+                edit.heard = false;
+            }
+        }
+        for cart in &mut self.carts {
+            cart.tokens.retain(|(place, _)| !is_lost(*place));
+            cart.begun.take_if(|place| is_lost(*place));
+            cart.discarded.take_if(|place| is_lost(*place));
+        }
+    }
+
+    /// The server stored a save of this cart: the document must be the one before, and the edits
+    /// that the save contains, each once, and nothing else.
+    pub fn stored(&mut self, cart: usize, token: &str, stored: &Stored, document: &Document) {
+        self.captures(cart, token);
+        let (contained, wish) = self.contained[&(cart, token.to_owned())].clone();
+        self.stored_tokens.insert((cart, token.to_owned()));
+        let number = if stored.created {
+            assert!(self.carts[cart].truth.is_none(), "a sale twice: {}", stored.key);
+            assert!(self.carts[cart].is_sale, "a document that nobody made");
+            self.carts[cart].truth = Some(self.truths.len());
+            self.by_key.insert(stored.key.clone(), self.truths.len());
+            self.truths.push(new_sale(&stored.key, document));
+            self.truths.len() - 1
+        } else {
+            let number = self.by_key[&stored.key];
+            assert_eq!(Some(number), self.carts[cart].truth, "a save into another's document");
+            number
+        };
+        let mut truth = std::mem::take(&mut self.truths[number]);
+        self.apply(cart, &contained, &mut truth, document);
+        if stored.submitted {
+            let wish = wish.expect("submitted without being asked");
+            let total = truth.total();
+            let fits = wish.is_none_or(|seen| seen == total);
+            assert!(fits, "submitted for {total}, but the cashier saw {wish:?}");
+            truth.docstatus = 1;
+        }
+        self.compare(cart, &mut truth, document);
+        self.truths[number] = truth;
+        self.carts[cart].asked.clear();
+    }
+
+    fn apply(&mut self, cart: usize, contained: &[usize], truth: &mut Truth, document: &Document) {
+        let is_due = |edit: &Edit| !matches!(edit.state, State::Stored | State::Vanished);
+        let asked = &self.carts[cart].asked;
+        let removed: Vec<&str> = contained
+            .iter()
+            .filter_map(|serial| match &self.edits[*serial] {
+                Edit { what: What::Remove { row, .. }, .. } => Some(row.as_str()),
+                _ => None,
+            })
+            .collect();
+        // Taken out by somebody else, which left nothing to do, and put back by a third.
+        let moot: BTreeSet<String> = removed
+            .iter()
+            .filter(|row| {
+                let is = truth.rows.get(**row);
+                truth.was_gone.contains(**row)
+                    && is.is_some()
+                    && quantity(document, row) == is.copied()
+            })
+            .map(|row| (*row).to_owned())
+            .collect();
+        let mut revived: BTreeSet<String> = BTreeSet::new();
+        for serial in contained {
+            let edit = &self.edits[*serial];
+            assert_ne!(edit.state, State::Vanished, "sent before it was durable: {edit:?}");
+            let is_moot = edit.what.row().is_some_and(|row| moot.contains(row));
+            if !is_due(edit) || is_moot {
+                continue;
+            }
+            match &edit.what {
+                What::Step { row, by } => match truth.rows.get_mut(row) {
+                    Some(_) if revived.contains(row) => {}
+                    Some(qty) => *qty += by,
+                    None if removed.contains(&row.as_str()) => {}
+                    None => {
+                        let is_known = asked.contains(row) || self.is_in_doubt(cart, row);
+                        assert!(is_known, "{row} was removed, and its edit is lost");
+                        if let Some(qty) = quantity(document, row) {
+                            truth.rows.insert(row.clone(), qty);
+                            revived.insert(row.clone());
+                        }
+                    }
+                },
+                What::Row { id, qty } => {
+                    assert!(truth.rows.insert(id.clone(), *qty).is_none(), "row {id} twice");
+                }
+                What::Pay { id, amount } => {
+                    let twice = truth.payments.insert(id.clone(), *amount);
+                    assert!(twice.is_none(), "payment {id} twice");
+                }
+                What::Cash { by } => *truth.payments.get_mut("Cash").expect("cash") += by,
+                What::Note { line } => {
+                    truth.notes.insert(line.clone());
+                }
+                // Others removed it too, and somebody put it back since: what I did is done with.
+                What::Remove { row, seen }
+                    if truth.was_gone.contains(row)
+                        && truth.rows.get(row).is_some_and(|qty| qty != seen)
+                        && quantity(document, row).is_some() =>
+                {
+                    truth.rows.extend(quantity(document, row).map(|qty| (row.clone(), qty)));
+                    revived.insert(row.clone());
+                }
+                What::Remove { row, seen } => {
+                    if let Some(qty) = truth.rows.remove(row) {
+                        truth.was_gone.insert(row.clone());
+                        // What was discarded may have been stored, and was not shown any more.
+                        let discarded = self.carts[cart].discarded.is_some();
+                        let is_seen = qty == *seen || asked.contains(row) || discarded;
+                        assert!(is_seen, "{row} was removed unseen: {qty}, not {seen}");
+                    }
+                }
+                What::Set { field, value, seen } => {
+                    let now = truth.fields.get(field).cloned().unwrap_or_default();
+                    let is_seen = now.0 == *seen || now.1 == Some(cart);
+                    assert!(is_seen, "{field} {now:?} was overwritten unseen by {value}");
+                    truth.fields.insert(field.clone(), (value.clone(), Some(cart)));
+                }
+            }
+        }
+        for serial in contained {
+            if is_due(&self.edits[*serial]) {
+                self.edits[*serial].state = State::Stored;
+            }
+        }
+    }
+
+    /// The server's document against the one that ought to be.
+    fn compare(&self, cart: usize, truth: &mut Truth, document: &Document) {
+        let mut held = Truth { key: truth.key.clone(), ..Truth::default() };
+        read(document, &mut held);
+        let ids: BTreeSet<&String> = truth.rows.keys().chain(held.rows.keys()).collect();
+        let mut rows = truth.rows.clone();
+        for id in ids {
+            let (ought, is) = (truth.rows.get(id), held.rows.get(id));
+            let may_differ = self.carts[cart].asked.contains(id)
+                || (ought.is_none() || is.is_none()) && self.is_in_doubt(cart, id);
+            if ought == is {
+                continue;
+            }
+            assert!(may_differ, "row {id} of {}: {is:?}, not {ought:?}", truth.key);
+            match is {
+                Some(qty) => rows.insert(id.clone(), *qty),
+                None => {
+                    truth.was_gone.insert(id.clone());
+                    rows.remove(id)
+                }
+            };
+        }
+        truth.rows = rows;
+        assert_eq!(held.payments, truth.payments, "payments of {}", truth.key);
+        if self.carts[cart].discarded.is_some() {
+            // What was discarded may have been stored, and is taken out by the next note.
+            truth.notes.retain(|line| held.notes.contains(line) || !self.is_own(cart, line));
+        }
+        assert_eq!(held.notes, truth.notes, "notes of {}", truth.key);
+        assert_eq!(held.docstatus, truth.docstatus, "status of {}", truth.key);
+        let values = |truth: &Truth| -> Vec<(String, String)> {
+            truth.fields.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
+        };
+        assert_eq!(values(&held), values(truth), "fields of {}", truth.key);
+        let total = decimal(&document["grand_total"]) * Decimal::from(10_000);
+        assert_eq!(total.to_i128(), Some(truth.total()), "total of {}", truth.key);
+    }
+
+    fn is_own(&self, cart: usize, line: &str) -> bool {
+        let is_it = |what: &What| matches!(what, What::Note { line: known } if known == line);
+        self.carts[cart].edits.iter().any(|serial| is_it(&self.edits[*serial].what))
+    }
+
+    /// Whether this cart put the row there, or took it out, in a save that it never heard of: if
+    /// somebody else undid that, it cannot know, and does it again.
+    fn is_in_doubt(&self, cart: usize, id: &str) -> bool {
+        self.carts[cart].edits.iter().map(|serial| &self.edits[*serial]).any(|edit| {
+            let is_it = match &edit.what {
+                What::Row { id: row, .. } | What::Remove { row, .. } => row == id,
+                What::Step { row, .. } => row == id && self.carts[cart].put_back.contains(id),
+                _ => false,
+            };
+            is_it && edit.state == State::Stored && !edit.heard
+        })
+    }
+
+    /// Edits with which nothing is left to do: a row that was put in and taken out, or that is
+    /// gone already.
+    pub fn settle_moot(&mut self, cart: usize) {
+        let truth = self.carts[cart].truth.map(|number| &self.truths[number]);
+        let is_new = |row: &str| {
+            let is_it = |what: &What| matches!(what, What::Row { id, .. } if id == row);
+            self.open_edits(cart).any(|(_, edit)| is_it(&edit.what))
+        };
+        let moot: Vec<String> = self
+            .open_edits(cart)
+            .filter_map(|(_, edit)| match &edit.what {
+                What::Remove { row, .. } => Some(row.clone()),
+                _ => None,
+            })
+            .filter(|row| match truth {
+                Some(truth) => !truth.rows.contains_key(row),
+                None => is_new(row),
+            })
+            .collect();
+        let open: Vec<usize> = self.open_edits(cart).map(|(serial, _)| serial).collect();
+        for serial in open {
+            let edit = &mut self.edits[serial];
+            if edit.what.row().is_some_and(|row| moot.iter().any(|moot| moot == row)) {
+                edit.state = State::Stored;
+            }
+        }
+    }
+}
+
+impl Edit {
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+}
+
+impl What {
+    /// The row that it is about.
+    pub fn row(&self) -> Option<&str> {
+        match self {
+            What::Step { row, .. } | What::Remove { row, .. } => Some(row),
+            What::Row { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+}
+
+fn quantity(document: &Document, id: &str) -> Option<i64> {
+    let rows = document.get("items")?.as_array()?;
+    let row = rows.iter().find(|row| row["posa_row_id"].as_str() == Some(id))?;
+    Some(hundredths(&row["qty"]))
+}
+
+/// A sale as every cashier begins it.
+fn new_sale(key: &str, document: &Document) -> Truth {
+    let mut truth = Truth { key: key.to_owned(), ..Truth::default() };
+    truth.creation = text(document, "creation");
+    truth.rows.insert("s1".into(), 100);
+    truth.rows.insert("s2".into(), 100);
+    truth.payments.insert("Cash".into(), 0);
+    truth
+}

@@ -1,0 +1,136 @@
+//! The end of a world: nothing is under way any more. Questions are answered, what was never
+//! saved is saved, and then everything is where it ought to be.
+
+use std::collections::BTreeSet;
+
+use restamp::core::event::DraftId;
+use restamp::core::merge::Ending;
+use serde_json::Value;
+
+use crate::model::{hundredths, What};
+use crate::world::World;
+
+/// Requests that one page may make in its life.
+const REQUESTS_MAX: u64 = 400;
+/// A draft as a whole in the journal, bytes.
+const STATE_BYTES_MAX: usize = 100_000;
+
+impl World {
+    /// Whether there was anything left to do.
+    pub fn finish(&mut self) -> bool {
+        for device in 0..self.devices.len() {
+            let left =
+                |part: &crate::world::Part| part.holder.is_none() && !part.entries.is_empty();
+            if self.devices[device].parts.iter().any(left) {
+                self.devices[device].pages_left += 1;
+                self.open_page(device);
+                return true;
+            }
+        }
+        for page in 0..self.pages.len() {
+            for number in self.pages[page].carts.keys().copied().collect::<Vec<_>>() {
+                match self.status(page, number) {
+                    "conflict" => {
+                        self.answer(page, number);
+                        return true;
+                    }
+                    "dirty" => {
+                        self.save(page, number);
+                        return true;
+                    }
+                    "clean" | "closed" => {}
+                    other => panic!("at rest and {other}"),
+                }
+            }
+        }
+        false
+    }
+
+    pub fn check_rest(&mut self) {
+        for cart in 0..self.model.carts.len() {
+            self.model.settle_moot(cart);
+            self.check_cart(cart);
+        }
+        for (key, document) in self.server.docs() {
+            let number = self.model.by_key.get(key).unwrap_or_else(|| panic!("{key} is nobody's"));
+            let truth = &self.model.truths[*number];
+            assert_eq!(document["docstatus"].as_i64(), Some(truth.docstatus), "status of {key}");
+        }
+        assert_eq!(self.server.docs().count(), self.model.by_key.len(), "documents");
+        for page in &self.pages {
+            self.ran.most_requests = self.ran.most_requests.max(page.requests);
+            assert!(page.requests < REQUESTS_MAX, "{} requests of one page", page.requests);
+            assert!(page.waiters.is_empty(), "somebody still waits for a save");
+            let drafts = page.till.iter().flat_map(|till| till.drafts());
+            for state in drafts.filter_map(restamp::core::draft::Draft::journal) {
+                assert!(state.len() < STATE_BYTES_MAX, "{} bytes of one draft", state.len());
+            }
+        }
+    }
+
+    /// Every edit that a cashier was promised to keep is stored, was given up by a person, or is
+    /// left over in a draft whose document ended.
+    fn check_cart(&self, number: usize) {
+        let cart = &self.model.carts[number];
+        let open: Vec<&What> = self.model.open_edits(number).map(|(_, edit)| &edit.what).collect();
+        let is_expected = cart.is_sale && cart.begun.is_some() && cart.discarded.is_none();
+        assert!(!is_expected || cart.truth.is_some(), "a sale is lost: cart{number}");
+        if open.is_empty() {
+            return;
+        }
+        let Some((page, draft)) = cart.page else { panic!("cart{number} lost {open:?}") };
+        let till = self.pages[page].till.as_ref().expect("a page that lives");
+        let draft = till.draft(DraftId(draft)).expect("a draft");
+        let Some(ending) = draft.ending() else { panic!("cart{number} lost {open:?}") };
+        let text = String::from_utf8(draft.text(&self.policy)).expect("UTF-8");
+        check_leftover(&open, ending, &text, &(&cart.asked | &cart.put_back));
+    }
+}
+
+/// Of rows about which a person decided it is only known that they are still to be seen.
+fn check_leftover(open: &[&What], ending: &Ending, text: &str, asked: &BTreeSet<String>) {
+    let rows: Vec<Value> =
+        ending.leftover.iter().map(|row| serde_json::from_slice(row).expect("JSON")).collect();
+    let amount = |table: &str, id: &str, field: &str| {
+        let is_it = |row: &&Value| row["table"] == *table && row["row"] == *id;
+        rows.iter().find(is_it).map(|row| hundredths(&row[field]))
+    };
+    let is_removed =
+        |id: &str| open.iter().any(|what| matches!(what, What::Remove { row, .. } if row == id));
+    for what in open {
+        let is_there = match what {
+            What::Step { row: id, .. } | What::Row { id, .. } => {
+                let steps = open.iter().map(|what| match what {
+                    What::Step { row, by } if row == id => *by,
+                    What::Row { id: row, qty } if row == id => *qty,
+                    _ => 0,
+                });
+                let wanted: i64 = steps.sum();
+                let is_seen = asked.contains(id) && text.contains(id.as_str());
+                is_removed(id)
+                    || is_seen
+                    || amount("items", id, "qty").is_some_and(|qty| qty >= wanted)
+            }
+            What::Pay { id, amount: paid } => amount("payments", id, "amount") == Some(*paid),
+            What::Cash { .. } => {
+                let steps = open.iter().map(|what| match what {
+                    What::Cash { by } => *by,
+                    _ => 0,
+                });
+                let wanted: i64 = steps.sum();
+                amount("payments", "Cash", "amount").is_some_and(|amount| amount >= wanted)
+            }
+            // Rows are left over; the rest is still to be seen in the draft.
+            What::Note { line } => text.contains(line.as_str()),
+            What::Set { value, field, .. } => {
+                let typed =
+                    |what: &&&What| matches!(what, What::Set { field: f, .. } if f == field);
+                let last = open.iter().rfind(typed).copied();
+                text.contains(value.as_str()) || last != Some(*what)
+            }
+            What::Remove { .. } => true,
+        };
+        let state = ending.state;
+        assert!(is_there, "{what:?} is neither stored nor left over: {state:?} {rows:?} {text}");
+    }
+}
