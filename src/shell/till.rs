@@ -1,5 +1,6 @@
 //! The exported class `Till` and `openTill()`.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use js_sys::Promise;
@@ -24,7 +25,8 @@ use crate::core::till::Till as Core;
 #[wasm_bindgen]
 pub struct Till {
     runner: Rc<Runner>,
-    outbox: JsValue,
+    /// Made when it is first asked for: until then nothing but the till keeps the till alive.
+    outbox: OnceCell<JsValue>,
 }
 
 /// Opens a till: reads its journal and lets go on what was under way.
@@ -47,8 +49,7 @@ pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
     let runner = Runner::new(core, backend, journal, Clock::new(host));
     runner.dispatch(Event::Online)?;
     runner.network.replace(Network::listen(&runner));
-    let outbox = Outbox::handle(&runner);
-    Ok(Till { runner, outbox })
+    Ok(Till { runner, outbox: OnceCell::new() })
 }
 
 #[wasm_bindgen]
@@ -125,7 +126,7 @@ impl Till {
     /// What is not on the server yet.
     #[wasm_bindgen(getter)]
     pub fn outbox(&self) -> JsValue {
-        self.outbox.clone()
+        self.outbox.get_or_init(|| Outbox::handle(&self.runner)).clone()
     }
 
     fn dispatch_or_forget(&self, draft: DraftId, event: Event) -> Result<(), JsValue> {
