@@ -82,6 +82,10 @@ impl World {
         let till = self.pages[page].till.as_ref().expect("a page that lives");
         let draft = till.draft(DraftId(draft)).expect("a draft");
         let Some(ending) = draft.ending() else { panic!("cart{number} lost {open:?}") };
+        // Scenario S33: submitted with exactly my content is done, whoever made the same steps.
+        if ending.already_done {
+            return;
+        }
         let text = String::from_utf8(draft.text(&self.policy)).expect("UTF-8");
         check_leftover(&open, ending, &text, &(&cart.asked | &cart.put_back));
     }
