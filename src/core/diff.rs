@@ -191,7 +191,13 @@ pub(super) fn listed_edits(
         let (name, value) = (after.name(at), after.value(at).unwrap_or_default());
         note(&mut edited, &rules.fields, &name, before.value(at), value, &is_wanted);
     }
-    (edited, is_repriced(before, after, rules))
+    // Looked at only where a price field is among those that differ.
+    let priced = rules.price.as_ref().is_some_and(|price| {
+        let is_one =
+            |at: &u32| price.reprice.iter().any(|name| after.is_called(*at as usize, name));
+        listed.iter().any(is_one)
+    });
+    (edited, priced && is_repriced(before, after, rules))
 }
 
 /// Where the fields of one copy are in another: mostly at the same positions, and where not,

@@ -381,7 +381,7 @@ impl<'a, 'w> RowWalk<'a, 'w> {
             return None;
         }
         let (base, mine) = (self.walk.base, &self.walk.mine.tables[self.number]);
-        let mut cells = Vec::new();
+        let mut cells = Vec::with_capacity(self.first.len() + 4);
         loop {
             let before = row + self.counts.added - self.counts.gone;
             if self.walk.new.get(at) == Some(&b']') {
