@@ -52,18 +52,23 @@ function replaced(text, pattern, value) {
   return text.replace(pattern, value);
 }
 
-/** Two entries and what they share: a page without a bundler fetches two scripts, not nine. */
+/** Two entries and what they share: a page without a bundler fetches two scripts, not nine; and what is loaded on demand. */
 async function bundle() {
   const bundled = await rolldown({
     input: { restamp: join(sources, "restamp.js"), inline: join(sources, "inline.js") },
     platform: "neutral",
   });
-  const { output } = await bundled.generate({ format: "esm", minify: true, chunkFileNames: "shared.js" });
+  const chunkFileNames = ({ isDynamicEntry }) => (isDynamicEntry ? "[name].js" : "shared.js");
+  const { output } = await bundled.generate({ format: "esm", minify: true, chunkFileNames });
   await bundled.close();
   for (const { fileName, code } of output) {
-    // Bundlers look for this expression with a plain string in it.
-    writeFileSync(join(pkg, fileName), code.replace("`./restamp_bg.wasm`", '"./restamp_bg.wasm"'));
+    // Bundlers look for these expressions with a plain string in them.
+    writeFileSync(join(pkg, fileName), code.replace(/`(\.\/(?:restamp_bg\.wasm|opfs-worker\.js))`/, '"$1"'));
   }
+  // Started by its address, so it stays a file of its own.
+  const worker = await rolldown({ input: { "opfs-worker": join(sources, "opfs-worker.js") }, platform: "neutral" });
+  await worker.write({ dir: pkg, format: "esm", minify: true });
+  await worker.close();
 }
 
 function printSizes() {

@@ -27,6 +27,7 @@ mod answer;
 mod edit;
 mod export;
 mod keep;
+mod mirror;
 mod reload;
 mod save;
 mod settle;
@@ -119,6 +120,8 @@ pub struct Draft {
     behind: bool,
     /// The save in doubt may be repeated now; again only after a wait.
     may_repeat: bool,
+    /// Somebody asked while a call of the outbox was under way.
+    pub(in crate::core) asked_meanwhile: bool,
     journaled: bool,
     /// As in the journal.
     journaled_wish: Option<Wish>,
@@ -158,6 +161,8 @@ pub struct Draft {
     heard: Option<Stamp>,
     report: Report,
     version: u32,
+    /// Another page sends for this draft; this is the status there.
+    mirrored: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,6 +203,7 @@ impl Draft {
             compared: false,
             behind: false,
             may_repeat: true,
+            asked_meanwhile: false,
             journaled: false,
             journaled_wish: None,
             tries: 0,
@@ -221,6 +227,7 @@ impl Draft {
             heard: None,
             report: Report::default(),
             version: 0,
+            mirrored: None,
         }
     }
 
@@ -361,6 +368,9 @@ impl Draft {
     /// Where it stands, in the contract's words.
     #[must_use]
     pub fn status(&self) -> &'static str {
+        if let Some(status) = self.mirrored {
+            return if status == "clean" && self.is_dirty() { "dirty" } else { status };
+        }
         if self.ending.is_some() || self.submitted {
             return "closed";
         }

@@ -6,6 +6,10 @@
 //! a restart, unless `unsent` says that it was refused. `wished` is what goes on by itself. A
 //! save's body is not kept; it is the same again from the same state and edits. `breaker` is
 //! nobody's: it says that the backend was ill.
+//!
+//! Where several pages of a user share the journal, edits carry the name of the page that made
+//! them and its count (`by`, `count`), so that one which is told twice is made once; `heard` is
+//! what is left of those when the journal is compacted.
 
 use super::breaker::Breaker;
 use super::conflict::Conflict;
@@ -202,10 +206,72 @@ pub fn unsent(id: &str) -> Vec<u8> {
     entry("unsent", id).finish()
 }
 
-/// Nothing of the draft is unsaved.
+/// Nothing of the draft is unsaved; the document has this key.
 #[must_use]
-pub fn settled(id: &str) -> Vec<u8> {
-    entry("settled", id).finish()
+pub fn settled(id: &str, key: Option<&str>) -> Vec<u8> {
+    let mut object = entry("settled", id);
+    if let Some(key) = key {
+        object.text("key", key);
+    }
+    object.finish()
+}
+
+/// How far a page was heard: its name and its count.
+pub type Heard = (String, u32);
+
+/// The entry, which came about by what this page counts so.
+#[must_use]
+pub fn tagged(entry: &[u8], by: &str, count: u32) -> Vec<u8> {
+    let mut tag = ObjectWriter::new();
+    tag.text("by", by).raw("count", &number(count));
+    let tag = tag.finish();
+    match (entry.strip_suffix(b"}"), tag.strip_prefix(b"{")) {
+        (Some(entry), Some(tag)) => [entry, b",", tag].concat(),
+        (Some(_) | None, _) => entry.to_vec(),
+    }
+}
+
+/// How far a page was heard, in a journal without history.
+#[must_use]
+pub fn heard((by, count): &Heard) -> Vec<u8> {
+    let mut object = entry("heard", by);
+    object.raw("count", &number(*count));
+    object.finish()
+}
+
+/// The pages that sent something, and how far each was heard; the last one to be heard is last.
+pub fn all_heard<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Vec<Heard> {
+    let mut pages: Vec<Heard> = Vec::new();
+    for entry in entries {
+        let name = word(entry, "by").or_else(|| match word(entry, "entry") {
+            Some(what) if what == "heard" => word(entry, "id"),
+            Some(_) | None => None,
+        });
+        if let (Some(name), Some(Revision(count))) = (name, count(entry, "count")) {
+            pages.retain(|(known, _)| *known != name);
+            pages.push((name, count));
+        }
+    }
+    pages
+}
+
+/// The draft and the edit of an `edited` entry, and the page and count that it is tagged with.
+#[must_use]
+pub fn edit_of(entry: &[u8]) -> Option<(String, Op, Option<Heard>)> {
+    if word(entry, "entry")? != "edited" {
+        return None;
+    }
+    let by = word(entry, "by").zip(count(entry, "count").map(|Revision(count)| count));
+    Some((word(entry, "id")?, read_edit(entry)?.op, by))
+}
+
+/// The key of the document whose draft `id` left the journal, if it got one.
+pub fn key_of_settled<'a>(entries: impl IntoIterator<Item = &'a [u8]>, id: &str) -> Option<String> {
+    let is_it = |entry: &&[u8]| {
+        word(entry, "entry").as_deref() == Some("settled")
+            && word(entry, "id").as_deref() == Some(id)
+    };
+    entries.into_iter().filter(is_it).last().and_then(|entry| word(entry, "key"))
 }
 
 /// The backend is ill, or well again.
@@ -287,6 +353,7 @@ fn read_entry(text: &[u8], replayed: &mut Replayed) -> Option<()> {
                 drafts.remove(at);
             }
         }
+        "heard" => {}
         _ => return None,
     }
     Some(())

@@ -15,6 +15,8 @@ use super::policy::{Policy, DRAFTS_MAX};
 use super::random::Random;
 use super::time::Millis;
 
+mod mirror;
+
 /// The drafts of one till.
 #[derive(Debug)]
 pub struct Till {
@@ -79,12 +81,14 @@ impl Till {
         let mut out = Vec::new();
         self.breaker.cut(now);
         let (busy, released) = self.hear(&event, now, &mut random, &mut out);
+        // Also who asked while the call was under way that is answered now.
+        let asked = event.asks() || self.drafts.iter().any(|draft| draft.asked_meanwhile);
         let mut turn = Turn {
             policy: &self.policy,
             now,
             random,
             next_call: &mut self.next_call,
-            slots: self.breaker.allows(busy, event.asks(), now),
+            slots: self.breaker.allows(busy, asked, now),
             breaker: &self.breaker,
             out,
         };

@@ -201,8 +201,15 @@ export interface TillOptions {
   till: string;
   /** Drafts of different users on one device never mix. */
   user: string;
-  /** "indexeddb" (default where there is one), "memory", or your own. */
-  store?: "indexeddb" | "memory" | Store;
+  /**
+   * "indexeddb" (default where there is one), "opfs" (files of a worker that is started for it; not in a SharedWorker), "memory", or
+   * your own. With the first two, all pages of this origin and user are one till: one of them sends, the same draft is one draft.
+   */
+  store?: "indexeddb" | "opfs" | "memory" | Store;
+  /** What durable() waits for: "relaxed" (the operating system has it, so a crash of the browser loses nothing) or "strict" (the disk has it). Default: the browser's. */
+  durability?: "relaxed" | "strict";
+  /** Encrypts the journal at rest: a key for AES-GCM that may encrypt and decrypt. Another key than the last time is refused (journal-key). */
+  key?: CryptoKey;
   /**
    * When to try again. Default: `schedules.interactive` while the server is busy or out of reach, `schedules.contention` between
    * conflicts with other tills (their first retry is at once). One that is given is for both.
@@ -302,6 +309,10 @@ export type Outcome =
   | { kind: "terminal"; key: string; state: "submitted" | "cancelled" | "deleted" | "replaced"; alreadyDone: boolean;
       leftover: { table: string; row: string; [field: string]: Json }[]; message: string };
 
+/**
+ * Notices of kind "storage" (once: the disk takes nothing, the till goes on in memory) and "edit-refused" (an edit of this page came too late
+ * for the page that sends: the document had ended, or the row was gone) have no key.
+ */
 export interface TillEvents {
   draft: { key: string; status: Status }; notice: { key: string; kind: string; path?: string; message: string };
   /** `outcome`: of a save for which nobody waits any more, for it was answered "queued", or goes on after a restart or resolve(). */
@@ -351,7 +362,10 @@ export interface Backend {
 }
 export interface SaveRequest { key: string | null; doc: Doc; changed: string[]; stamp: string | null; token: string; submit?: boolean }
 
-/** Durable journal. `append` resolves when the entries survive a crash of the page. */
+/**
+ * Durable journal. `append` resolves when the entries, all or none, survive a crash of the page. A store of your own is used by one
+ * page at a time.
+ */
 export interface Store {
   append(user: string, entries: Uint8Array[]): Promise<void>;
   load(user: string): Promise<Uint8Array[]>;
@@ -360,6 +374,7 @@ export interface Store {
 /**
  * Misuse, or a document that cannot be opened. Codes: not-initialised, not-loaded, invalid-argument, invalid-profile, unknown-path,
  * unknown-row, row-exists, read-only, not-a-decimal, not-json, not-a-document, no-such-conflict, limit, closed, aborted, storage,
- * no-leftover, not-an-export, export-format, export-broken; from Till.open(): not-found, unavailable, signed-out, rejected; from openTill(): journal-format, journal-broken.
+ * no-leftover, not-an-export, export-format, export-broken; from Till.open(): not-found, unavailable, signed-out, rejected; from openTill():
+ * journal-format, journal-broken, journal-key.
  */
 export class RestampError extends Error { readonly code: string }

@@ -154,8 +154,7 @@ impl Draft {
     pub fn durable(&self) -> Promise {
         let runner = self.runner.clone();
         future_to_promise(async move {
-            runner.settle_journal().await;
-            match runner.journal.is_kept() {
+            match runner.durable().await {
                 true => Ok(JsValue::UNDEFINED),
                 false => Err(error("storage", &["this till cannot write to its disk"])),
             }

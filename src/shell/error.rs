@@ -24,6 +24,11 @@ pub(super) fn error(code: &str, parts: &[&str]) -> JsValue {
     RestampError::new(code, &["restamp: ", &parts.concat()].concat()).into()
 }
 
+/// An error that another page of this till reported.
+pub(super) fn again(code: &str, message: &str) -> JsValue {
+    RestampError::new(code, message).into()
+}
+
 pub(super) fn invalid(argument: &str, expected: &str) -> JsValue {
     error("invalid-argument", &[argument, " must be ", expected])
 }

@@ -6,49 +6,28 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use js_sys::{Function, Object, Promise};
+use js_sys::{Function, Object};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::AbortSignal;
 
 use super::backend::Backend;
 use super::clock::{Clock, Timer};
 use super::convert::{freeze, function, get, parse, set};
 use super::fetch::Link;
+use super::journal::Journal;
 use super::network::Network;
+use super::promise::Pledge;
 use super::snapshot::Snapshot;
-use super::store::Journal;
+use super::tabs::{is_counted, is_request, Tabs, Wanted};
 use super::{error, outcome};
 use crate::core::conflict::Conflict;
 use crate::core::event::{DraftId, Effect, Event, Outcome, Waiter};
+use crate::core::journal as entries;
 use crate::core::json::list;
 use crate::core::profile::Profile;
+use crate::core::random::Random;
 use crate::core::till::Till;
-
-/// The two ends of a promise.
-pub(super) struct Pledge {
-    pub(super) resolve: Function,
-    pub(super) reject: Function,
-}
-
-impl Pledge {
-    /// A promise and its ends.
-    pub(super) fn new() -> (Promise, Pledge) {
-        let mut ends = None;
-        let promise = Promise::new(&mut |resolve, reject| ends = Some((resolve, reject)));
-        let none = || Function::new_no_args("");
-        let (resolve, reject) = ends.unwrap_or_else(|| (none(), none()));
-        (promise, Pledge { resolve, reject })
-    }
-
-    pub(super) fn keep(&self, value: &JsValue) {
-        let _ = self.resolve.call1(&JsValue::UNDEFINED, value);
-    }
-
-    pub(super) fn fail(&self, reason: &JsValue) {
-        let _ = self.reject.call1(&JsValue::UNDEFINED, reason);
-    }
-}
+use crate::core::time::Millis;
 
 /// What the page sees of a draft, kept until something in it changes.
 struct View {
@@ -70,10 +49,14 @@ pub(super) struct Runner {
     next_number: Cell<u32>,
     views: RefCell<Vec<(DraftId, View)>>,
     /// With each the listener of its signal, which goes when it does.
-    waiters: RefCell<Vec<(Waiter, Pledge, Option<Link>)>>,
-    opening: RefCell<Vec<(DraftId, String, Pledge)>>,
+    pub(super) waiters: RefCell<Vec<(Waiter, Pledge, Option<Link>)>>,
+    pub(super) opening: RefCell<Vec<(DraftId, String, Pledge)>>,
     listeners: RefCell<Vec<(u32, Topic, Function)>>,
     pub(super) network: RefCell<Option<Network>>,
+    /// The other pages of this user; none where the store is not one that pages share.
+    tabs: RefCell<Option<Rc<Tabs>>>,
+    /// Drafts that wait, as the page that leads says.
+    pub(super) waiting: Cell<u32>,
 }
 
 /// What a listener wants to hear of.
@@ -87,7 +70,6 @@ pub(super) enum Topic {
 
 impl Runner {
     pub(super) fn new(till: Till, backend: Backend, journal: Journal, clock: Clock) -> Rc<Runner> {
-        let first = till.drafts().len() as u32;
         let profile = till.policy().profile.clone();
         Rc::new(Runner {
             profile,
@@ -97,13 +79,37 @@ impl Runner {
             journal: Rc::new(journal),
             clock,
             timer: RefCell::default(),
-            next_number: Cell::new(first),
+            next_number: Cell::new(0),
             views: RefCell::default(),
             waiters: RefCell::default(),
             opening: RefCell::default(),
             listeners: RefCell::default(),
             network: RefCell::default(),
+            tabs: RefCell::default(),
+            waiting: Cell::new(0),
         })
+    }
+
+    /// The other pages of this user, if there can be any.
+    pub(super) fn tabs(&self) -> Option<Rc<Tabs>> {
+        self.tabs.borrow().clone()
+    }
+
+    pub(super) fn set_tabs(&self, tabs: Option<Tabs>) {
+        self.tabs.replace(tabs.map(Rc::new));
+    }
+
+    /// A name that nobody else has.
+    pub(super) fn name(&self) -> String {
+        Random::new(self.random()).name()
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    pub(super) fn random(&self) -> u128 {
+        self.clock.random()
     }
 
     /// A number that was not given before: for drafts, waiters and listeners.
@@ -131,8 +137,36 @@ impl Runner {
     /// A `RestampError` if the event made no sense; then nothing has changed.
     pub(super) fn dispatch(self: &Rc<Self>, event: Event) -> Result<(), JsValue> {
         self.check_open()?;
-        let (now, random) = (self.clock.now(), self.clock.random());
-        let effects = self.till.borrow_mut().handle(event, now, random);
+        if let Some(tabs) = self.tabs().filter(|tabs| !tabs.leads.get()) {
+            return self.follow(&tabs, event);
+        }
+        let random = self.random();
+        self.remember(&event, random);
+        let Some(tabs) = self.tabs().filter(|_| is_counted(&event)) else {
+            return self.handle(event, random, None);
+        };
+        let count = tabs.count.get() + 1;
+        self.handle(event, random, Some((&tabs.page, count)))
+    }
+
+    /// The page waits for what this event asks; should another page lead before, it is told.
+    pub(super) fn remember(&self, event: &Event, random: u128) {
+        let Some(tabs) = self.tabs().filter(|_| is_request(event)) else { return };
+        tabs.wanted.borrow_mut().push(Wanted { count: 0, event: event.clone(), random });
+        self.forget_answered(&tabs);
+    }
+
+    /// The same for an event of this page or of another one; `by` is the page and its count.
+    pub(super) fn handle(
+        self: &Rc<Self>,
+        event: Event,
+        random: u128,
+        by: Option<(&str, u32)>,
+    ) -> Result<(), JsValue> {
+        let mut effects = self.till.borrow_mut().handle(event, self.clock.now(), random);
+        if let Some((page, count)) = by {
+            self.tag(&mut effects, page, count);
+        }
         let mut later = Vec::new();
         let mut refused = Ok(());
         for effect in effects {
@@ -157,6 +191,25 @@ impl Runner {
         refused
     }
 
+    /// Says in the journal whose edits these are. A whole document that is handed over is many:
+    /// each has a count of its own.
+    fn tag(&self, effects: &mut [Effect], page: &str, mut count: u32) {
+        let Some(tabs) = self.tabs() else { return };
+        for effect in effects {
+            if let Effect::Journal(entry) = effect {
+                if entries::edit_of(entry).is_some() {
+                    *entry = entries::tagged(entry, page, count);
+                    count += 1;
+                }
+            }
+        }
+        let last = count.saturating_sub(1);
+        if page == tabs.page {
+            tabs.count.set(last.max(tabs.count.get()));
+        }
+        tabs.hear(page, last.max(tabs.heard_of(page)));
+    }
+
     /// Journal first, send second, answer third; that something changed is shown at once.
     fn run(self: &Rc<Self>, effects: Vec<Effect>) {
         let (shown, kept): (Vec<Effect>, Vec<Effect>) =
@@ -173,9 +226,14 @@ impl Runner {
             return;
         }
         let runner = self.clone();
+        let term = self.term();
         spawn_local(async move {
             runner.settle_journal().await;
             for effect in kept {
+                // Another page leads: the rest is its to do.
+                if runner.term() != term {
+                    return;
+                }
                 runner.perform(effect);
             }
         });
@@ -184,7 +242,16 @@ impl Runner {
     /// Waits for the journal; a journal that cannot be kept is told once, and the till goes on.
     pub(super) async fn settle_journal(self: &Rc<Self>) {
         self.journal.settled().await;
+        if let Some(tabs) = self.tabs().filter(|tabs| self.journal.is_fenced() && tabs.leads.get())
+        {
+            self.on_leader(&tabs, String::new());
+        }
         self.tell_failure();
+    }
+
+    /// Counts up whenever it changes which page leads.
+    pub(super) fn term(&self) -> u32 {
+        self.tabs().map_or(0, |tabs| tabs.term.get())
     }
 
     /// A journal that is on no disk is told once, as soon as somebody listens.
@@ -230,15 +297,18 @@ impl Runner {
             Effect::Notice { draft, notice } => {
                 let notice = outcome::notice(&self.key(draft), &notice);
                 self.emit(&Topic::Till("notice".into()), &notice);
+                self.tell_event("notice", &notice);
             }
             Effect::Log { draft, step } => {
                 let line = outcome::log(&self.key(draft), &step, self.clock.now());
                 self.emit(&Topic::Till("log".into()), &line);
+                self.tell_event("log", &line);
             }
         }
     }
 
-    fn changed(self: &Rc<Self>, draft: DraftId) {
+    pub(super) fn changed(self: &Rc<Self>, draft: DraftId) {
+        self.tell_soon(draft);
         self.emit(&Topic::Draft(draft), &JsValue::UNDEFINED);
         let hears = |(_, topic, _): &(u32, Topic, Function)| matches!(topic, Topic::Till(_));
         if !self.listeners.borrow().iter().any(hears) {
@@ -257,12 +327,17 @@ impl Runner {
     }
 
     /// How many wait, and what became of one for which nobody waited.
-    fn tell_of_outbox(self: &Rc<Self>, outcome: Option<&JsValue>) {
+    pub(super) fn tell_of_outbox(&self, outcome: Option<&JsValue>) {
+        let follows = self.tabs().is_some_and(|tabs| !tabs.leads.get());
+        let waiting = match follows {
+            true => self.waiting.get() as usize,
+            false => self.till.borrow().waiting(),
+        };
         let event = Object::new();
-        let waiting = self.till.borrow().waiting();
         set(&event, "waiting", &JsValue::from_f64(waiting as f64));
         if let Some(outcome) = outcome {
             set(&event, "outcome", outcome);
+            self.tell_event("outbox", &event);
         }
         self.emit(&Topic::Till("outbox".into()), &event);
     }
@@ -274,6 +349,7 @@ impl Runner {
 
     fn conclude(self: &Rc<Self>, number: DraftId, outcome: &Outcome) {
         let outcome = self.outcome(number, outcome);
+        self.tell_outcome("", &outcome);
         self.tell_of_outbox(Some(&outcome));
     }
 
@@ -284,76 +360,11 @@ impl Runner {
         draft.map_or(JsValue::UNDEFINED, |draft| outcome::outcome(outcome, draft, &doc))
     }
 
-    fn key(&self, draft: DraftId) -> String {
+    pub(super) fn key(&self, draft: DraftId) -> String {
         self.till.borrow().draft(draft).map_or(String::new(), |draft| draft.key().to_owned())
     }
 
-    /* ---------------------------------------------------------------- promises and listeners */
-
-    /// A promise of the outcome of what `event` wants; with a signal, until it is aborted.
-    ///
-    /// # Errors
-    /// As [`Runner::dispatch`].
-    pub(super) fn ask(
-        self: &Rc<Self>,
-        signal: Option<AbortSignal>,
-        event: &dyn Fn(Waiter) -> Event,
-    ) -> Result<Promise, JsValue> {
-        let waiter = Waiter(self.number());
-        let (promise, pledge) = Pledge::new();
-        let link = signal.and_then(|signal| {
-            let runner = Rc::downgrade(self);
-            let abandon = move || {
-                if let Some(runner) = runner.upgrade() {
-                    runner.abandon(waiter);
-                }
-            };
-            Link::new(signal, Box::new(abandon))
-        });
-        self.waiters.borrow_mut().push((waiter, pledge, link));
-        if let Err(thrown) = self.dispatch(event(waiter)) {
-            // Thrown to the caller: the promise is nobody's, so it must not reject.
-            drop(self.take_waiter(waiter));
-            return Err(thrown);
-        }
-        Ok(promise)
-    }
-
-    fn take_waiter(&self, waiter: Waiter) -> Option<Pledge> {
-        let mut waiters = self.waiters.borrow_mut();
-        let at = waiters.iter().position(|(known, ..)| *known == waiter)?;
-        Some(waiters.swap_remove(at).1)
-    }
-
-    /// Somebody stops waiting; the save goes on without them.
-    fn abandon(&self, waiter: Waiter) {
-        if let Some(pledge) = self.take_waiter(waiter) {
-            pledge
-                .fail(&error::error("aborted", &["the caller stopped waiting; the save goes on"]));
-        }
-    }
-
-    /// A promise of the draft that is being opened.
-    pub(super) fn wait_for_draft(&self, draft: DraftId, key: String) -> Promise {
-        let (promise, pledge) = Pledge::new();
-        self.opening.borrow_mut().push((draft, key, pledge));
-        promise
-    }
-
-    /// The draft that is being opened for this key, if one is.
-    pub(super) fn opening(&self, key: &str) -> Option<DraftId> {
-        let opening = self.opening.borrow();
-        opening.iter().find(|(_, known, _)| known == key).map(|(draft, ..)| *draft)
-    }
-
-    /// Those who wait for this draft; they are waiting no more.
-    pub(super) fn opened(&self, draft: DraftId) -> Vec<(String, Pledge)> {
-        let all = self.opening.take();
-        let (done, rest) = all.into_iter().partition(|(known, ..)| *known == draft);
-        self.opening.replace(rest);
-        let done: Vec<(DraftId, String, Pledge)> = done;
-        done.into_iter().map(|(_, key, pledge)| (key, pledge)).collect()
-    }
+    /* ---------------------------------------------------------------- listeners */
 
     /// Adds a listener; the function that takes it away again.
     pub(super) fn listen(self: &Rc<Self>, topic: Topic, listener: Function) -> JsValue {
@@ -368,7 +379,7 @@ impl Runner {
         .into_js_value()
     }
 
-    fn emit(&self, topic: &Topic, event: &JsValue) {
+    pub(super) fn emit(&self, topic: &Topic, event: &JsValue) {
         let heard: Vec<Function> = self
             .listeners
             .borrow()
@@ -392,6 +403,9 @@ impl Runner {
 
     /// One timer for everything that waits.
     fn arm_timer(self: &Rc<Self>) {
+        if self.tabs().is_some_and(|tabs| !tabs.leads.get()) {
+            return;
+        }
         let next = self.till.borrow().next_wake();
         let timer = next.map(|at| {
             let runner = self.clone();
@@ -404,9 +418,27 @@ impl Runner {
         drop(before);
     }
 
+    pub(super) fn stop_timer(&self) {
+        drop(self.timer.replace(None));
+    }
+
+    /// Drafts are numbered by their own till too: the next number is a free one.
+    pub(super) fn skip_numbers(&self) {
+        let till = self.till.borrow();
+        let most = till.drafts().iter().map(|draft| draft.number().0).max().unwrap_or(0);
+        self.next_number.set(most.max(self.next_number.get()));
+    }
+
+    /// Drafts whose newest copy may be fetched without anything being sent.
+    pub(super) fn drafts_at_rest(&self) -> Vec<DraftId> {
+        let till = self.till.borrow();
+        let at_rest = till.drafts().iter().filter(|draft| draft.status() == "clean");
+        at_rest.map(|draft| draft.number()).collect()
+    }
+
     pub(super) fn close(&self) {
         self.closed.set(true);
-        drop(self.timer.replace(None));
+        self.stop_timer();
         self.listeners.borrow_mut().clear();
         drop(self.network.take());
         let waiting = self.waiters.take();
@@ -418,6 +450,13 @@ impl Runner {
             pledge.fail(&reason);
         }
         self.backend.close();
+        if let Some(tabs) = self.tabs.take() {
+            tabs.close();
+            tabs.wake();
+            for call in tabs.calls.take() {
+                call.pledge.fail(&reason);
+            }
+        }
         self.journal.close();
     }
 

@@ -5,20 +5,21 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
+use wasm_bindgen_futures::{future_to_promise, spawn_local, JsFuture};
 
 use super::backend::Backend;
 use super::clock::Clock;
 use super::convert::{callback, document_text, get, promised, word};
 use super::draft::Draft;
-use super::error::{self, invalid};
+use super::error::invalid;
+use super::journal::Journal;
 use super::network::Network;
 use super::options;
 use super::outbox::Outbox;
 use super::runner::{Runner, Topic};
-use super::store::{Journal, Store};
+use super::store::Store;
+use super::tabs::Tabs;
 use crate::core::event::{DraftId, Event};
-use crate::core::stamp::Stamp;
 use crate::core::till::Till as Core;
 
 /// The drafts of one till.
@@ -40,14 +41,22 @@ pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
     options::required_text(&options, "till")?;
     let user = options::required_text(&options, "user")?;
     let host = options::host(&options)?;
-    let (store, trouble) = Store::open(get(&options, "store")).await?;
-    let (journal, entries) = Journal::open(store, user, trouble).await?;
-    let restored = Core::restore(policy, entries.iter().map(Vec::as_slice), DraftId(0));
-    let core = restored.map_err(|error| error::of_restore(&error))?;
-    // What is settled leaves the journal here; the rest becomes one entry a draft.
-    journal.compact(entries.len(), &core.journal()).await;
-    let runner = Runner::new(core, backend, journal, Clock::new(host));
-    runner.dispatch(Event::Online)?;
+    let (store, trouble) = Store::open(&options).await?;
+    let journal = Journal::new(store, user.clone(), trouble);
+    let runner = Runner::new(Core::new(policy), backend, journal, Clock::new(host));
+    let short = Rc::downgrade(&runner);
+    runner.journal.set_snapshot(Box::new(move || Some(short.upgrade()?.snapshot())));
+    runner.set_tabs(Tabs::join(&runner, &runner.journal.store(), &user));
+    let leads = match runner.tabs() {
+        Some(tabs) => tabs.start().await,
+        None => true,
+    };
+    if leads {
+        if let Err(error) = runner.lead().await {
+            runner.close();
+            return Err(error);
+        }
+    }
     runner.network.replace(Network::listen(&runner));
     Ok(Till { runner, outbox: OnceCell::new() })
 }
@@ -62,31 +71,21 @@ impl Till {
     fn begin_open(&self, key: &JsValue) -> Result<Promise, JsValue> {
         let key = word(key, "key")?;
         self.runner.check_open()?;
-        let known = self.runner.till.borrow().find(&key);
-        if let Some(draft) = known {
-            let promise = self.runner.wait_for_draft(draft, key);
-            self.dispatch_or_forget(draft, Event::Refresh { draft })?;
-            return Ok(promise);
-        }
-        if let Some(draft) = self.runner.opening(&key) {
-            return Ok(self.runner.wait_for_draft(draft, key));
-        }
-        let draft = DraftId(self.runner.number());
-        let promise = self.runner.wait_for_draft(draft, key.clone());
-        self.dispatch_or_forget(draft, Event::Open { draft, key })?;
-        Ok(promise)
+        self.runner.begin_open(&key)
     }
 
     /// The server told that the document with this key changed; nothing if it is not open here.
     pub fn changed(&self, key: &JsValue, stamp: &JsValue) -> Result<(), JsValue> {
         let key = word(key, "key")?;
         let stamp = match stamp.is_undefined() {
-            true => None,
-            false => Some(Stamp(word(stamp, "stamp")?)),
+            true => JsValue::UNDEFINED,
+            false => word(stamp, "stamp")?.into(),
         };
         self.runner.check_open()?;
-        let known = self.runner.till.borrow().find(&key);
-        known.map_or(Ok(()), |draft| self.runner.dispatch(Event::Heard { draft, stamp }))
+        let told = self.runner.call("changed", &key.into(), &stamp);
+        // Nobody waits for it.
+        spawn_local(async move { drop(JsFuture::from(told).await) });
+        Ok(())
     }
 
     /// A new document.
@@ -98,43 +97,32 @@ impl Till {
         let document = document_text(doc, "doc")?;
         let draft = DraftId(self.runner.number());
         let promise = self.runner.wait_for_draft(draft, String::new());
-        self.dispatch_or_forget(draft, Event::Create { draft, document })?;
+        self.runner.dispatch_or_forget(draft, Event::Create { draft, document })?;
         Ok(promise)
     }
 
     /// A new sale of what an ended document left over, made once however often it is asked for.
     #[wasm_bindgen(js_name = createFromLeftover)]
     pub fn create_from_leftover(&self, outcome: &JsValue) -> Promise {
-        promised(self.begin_from_leftover(outcome))
-    }
-
-    fn begin_from_leftover(&self, outcome: &JsValue) -> Result<Promise, JsValue> {
-        let key = word(&get(outcome, "key"), "outcome.key")?;
-        self.runner.check_open()?;
-        let (ended, made) = self.runner.till.borrow().ended(&key).ok_or_else(|| {
-            error::error("no-leftover", &["nothing is left over of \"", &key, "\" on this till"])
-        })?;
-        if let Some(draft) = made {
-            return Ok(Promise::resolve(&Draft::handle(&self.runner, draft)));
-        }
-        let draft = DraftId(self.runner.number());
-        let promise = self.runner.wait_for_draft(draft, String::new());
-        self.dispatch_or_forget(draft, Event::CreateFromLeftover { draft, ended })?;
-        Ok(promise)
+        promised(word(&get(outcome, "key"), "outcome.key").map(|key| {
+            let runner = self.runner.clone();
+            let asked = runner.call("leftover", &key.into(), &JsValue::UNDEFINED);
+            future_to_promise(async move {
+                // Its handle is made by the page that wants it.
+                let key = JsFuture::from(asked).await?.as_string().unwrap_or_default();
+                let known = runner.till.borrow().find(&key);
+                match known {
+                    Some(draft) => Ok(Draft::handle(&runner, draft)),
+                    None => JsFuture::from(runner.begin_open(&key)?).await,
+                }
+            })
+        }))
     }
 
     /// What is not on the server yet.
     #[wasm_bindgen(getter)]
     pub fn outbox(&self) -> JsValue {
         self.outbox.get_or_init(|| Outbox::handle(&self.runner)).clone()
-    }
-
-    fn dispatch_or_forget(&self, draft: DraftId, event: Event) -> Result<(), JsValue> {
-        let dispatched = self.runner.dispatch(event);
-        if dispatched.is_err() {
-            self.runner.opened(draft);
-        }
-        dispatched
     }
 
     /// Calls `listener` for every event of this type; the answer takes it away again.
@@ -154,9 +142,36 @@ impl Till {
     pub fn close(&self) -> Promise {
         let runner = self.runner.clone();
         future_to_promise(async move {
-            runner.settle_journal().await;
+            runner.durable().await;
             runner.close();
             Ok(JsValue::UNDEFINED)
         })
+    }
+}
+
+impl Runner {
+    /// A promise of the draft of the document `key`.
+    pub(super) fn begin_open(self: &Rc<Self>, key: &str) -> Result<Promise, JsValue> {
+        let known = self.till.borrow().find(key);
+        if let Some(draft) = known {
+            let promise = self.wait_for_draft(draft, key.to_owned());
+            self.dispatch_or_forget(draft, Event::Refresh { draft })?;
+            return Ok(promise);
+        }
+        if let Some(draft) = self.opening(key) {
+            return Ok(self.wait_for_draft(draft, key.to_owned()));
+        }
+        let draft = DraftId(self.number());
+        let promise = self.wait_for_draft(draft, key.to_owned());
+        self.dispatch_or_forget(draft, Event::Open { draft, key: key.to_owned() })?;
+        Ok(promise)
+    }
+
+    fn dispatch_or_forget(self: &Rc<Self>, draft: DraftId, event: Event) -> Result<(), JsValue> {
+        let dispatched = self.dispatch(event);
+        if dispatched.is_err() {
+            self.opened(draft);
+        }
+        dispatched
     }
 }

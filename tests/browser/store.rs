@@ -114,3 +114,25 @@ async fn a_database_that_the_browser_closed_is_opened_again() {
     let next = till("closed by the browser", "{}").await;
     assert_eq!(shown(&draft(&next, "A").await, "lines[r1].qty"), "2");
 }
+
+#[wasm_bindgen_test]
+async fn a_database_that_cannot_be_read_is_told_and_left_as_it_is() {
+    open_shop();
+    let first = till("unreadable", "{}").await;
+    let kept = draft(&first, "A").await;
+    step(&kept, "1");
+    wait(&first.close()).await;
+    js("IDBIndex.prototype.getAllBefore = IDBIndex.prototype.getAll;
+        IDBIndex.prototype.getAll = () => { throw new DOMException('broken', 'UnknownError'); }");
+    let second = till("unreadable", "{}").await;
+    js("IDBIndex.prototype.getAll = IDBIndex.prototype.getAllBefore");
+    listen(&second, "notice");
+    let edited = draft(&second, "B").await;
+    step(&edited, "1");
+    assert_eq!(code(&edited.durable()).await, "storage");
+    assert_eq!(text(&save(&edited).await, "kind"), "committed");
+    assert_eq!(heard("kind"), ["storage"]);
+    drop((edited, second)); // the page is gone
+    let third = till("unreadable", "{}").await;
+    assert_eq!(shown(&draft(&third, "A").await, "lines[r1].qty"), "2");
+}

@@ -17,6 +17,7 @@ mod leftover;
 mod merge;
 mod open;
 mod outbox;
+mod pages;
 mod replace;
 mod resolve;
 mod restart;

@@ -334,3 +334,25 @@ fn a_full_till_says_so() {
     assert_eq!(desk.refused.len(), 2);
     let _ = LoadOutcome::Gone;
 }
+
+#[test]
+fn who_asks_while_the_outbox_tries_gets_a_try_of_their_own() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.save();
+    while desk.outcomes.is_empty() {
+        match desk.calls.is_empty() {
+            true => drop(desk.wait()),
+            false => desk.answer(SaveOutcome::Unavailable { retry_after: None }),
+        }
+    }
+    while desk.calls.is_empty() {
+        desk.wait();
+    }
+    // The outbox's own try is under way, and the server is well again before it is answered.
+    let asked = desk.retry(D);
+    desk.answer(SaveOutcome::Unavailable { retry_after: None });
+    assert_eq!(desk.outcome_of(asked), None, "one more try before anybody is told");
+    desk.drain();
+    assert!(matches!(desk.outcome_of(asked), Some(Outcome::Committed { .. })));
+}

@@ -77,7 +77,7 @@ impl Draft {
         self.journaled.then(|| journal::state(&self.state()))
     }
 
-    fn state(&self) -> Restored {
+    pub(super) fn state(&self) -> Restored {
         // What was discarded is not in doubt, whatever became of it; what was refused may be.
         let matters = |sent: &&Sent| !sent.given_up || self.holds_edits_of(sent);
         let unanswered = self.sent.as_ref().filter(matters).map(|sent| Unanswered {
@@ -116,7 +116,7 @@ impl Draft {
         if self.journaled {
             self.journaled = false;
             self.journaled_wish = None;
-            turn.out.push(Effect::Journal(journal::settled(&self.id)));
+            turn.out.push(Effect::Journal(journal::settled(&self.id, self.key.as_deref())));
         }
     }
 

@@ -62,7 +62,9 @@ impl Draft {
         self.waiters.push((waiter, self.revision, submit));
         self.asked_at.get_or_insert(turn.now);
         match self.phase {
-            Phase::Calling(_) | Phase::InLine => {}
+            // The answer to a try that began before may be out of date.
+            Phase::Calling(_) => self.asked_meanwhile |= self.background,
+            Phase::InLine => {}
             Phase::Idle | Phase::Waiting(_) | Phase::Held => self.begin_try(turn),
         }
         self.journal_wish(turn);
@@ -82,6 +84,7 @@ impl Draft {
         self.forget_rounds();
         self.may_repeat = true;
         self.compared = false;
+        self.asked_meanwhile = false;
         self.background = self.waiters.is_empty();
     }
 

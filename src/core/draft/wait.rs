@@ -11,6 +11,9 @@ impl Draft {
         why: Queued,
         turn: &mut Turn<'_>,
     ) {
+        if self.tries_for_who_asked(turn) {
+            return;
+        }
         self.tries += 1;
         if turn.breaker.is_open() {
             // It waits for the server, not for a moment of its own.
@@ -49,6 +52,17 @@ impl Draft {
             self.background = true;
             self.settle_queued(why, Some(until), turn);
         }
+    }
+
+    /// Who asked while a try of the outbox was under way gets a try of their own: what that one
+    /// met may be over.
+    fn tries_for_who_asked(&mut self, turn: &Turn<'_>) -> bool {
+        let asked = self.opened && std::mem::take(&mut self.asked_meanwhile);
+        if asked {
+            self.start_over(turn);
+            self.phase = Phase::InLine;
+        }
+        asked
     }
 
     /// The save in doubt is not stored so far: the same again, at once or after a wait; or, if it

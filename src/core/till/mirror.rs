@@ -1,0 +1,107 @@
+//! Several pages of one user are one till: one page sends, the others show its drafts. What the
+//! sending page says of a draft comes in here, and so does its journal when it is gone.
+
+use super::*;
+use crate::core::journal::Restored;
+
+impl Till {
+    /// The draft of this name, the one in its journal entries.
+    #[must_use]
+    pub fn named(&self, id: &str) -> Option<DraftId> {
+        self.drafts.iter().find(|draft| draft.id == id).map(|draft| draft.number)
+    }
+
+    /// Shows the draft `number` as the sending page has it. A draft of the same name that is here
+    /// already is the one; its number is answered.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if `state` is not one `state` entry of this format.
+    pub fn mirror(
+        &mut self,
+        number: DraftId,
+        state: &[u8],
+        status: &str,
+    ) -> Result<DraftId, RestoreError> {
+        let restored = one(state)?;
+        let id = restored.id.clone();
+        let at = self.drafts.iter().position(|draft| draft.number == number);
+        let at = at.or_else(|| self.drafts.iter().position(|draft| draft.id == id));
+        let number = at.map_or(number, |at| self.drafts[at].number);
+        let mut draft = Draft::mirror(number, restored, status, &self.policy)
+            .map_err(|error| RestoreError::Document(id, error))?;
+        match at {
+            Some(at) => {
+                draft.replaces(&self.drafts[at]);
+                self.drafts[at] = draft;
+            }
+            None => self.drafts.push(draft),
+        }
+        Ok(number)
+    }
+
+    /// Takes a draft over from a page that follows: its copy of a document, without edits. A
+    /// draft of this document that is here already is the one.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if `state` is not one `state` entry of this format.
+    pub fn adopt(&mut self, number: DraftId, state: &[u8]) -> Result<DraftId, RestoreError> {
+        let restored = one(state)?;
+        let id = restored.id.clone();
+        let same = |draft: &&Draft| {
+            draft.id == id || restored.key.as_deref().is_some_and(|key| draft.key() == key)
+        };
+        if let Some(draft) = self.drafts.iter().find(same) {
+            return Ok(draft.number);
+        }
+        let mut draft = Draft::restore(number, restored, &self.policy)
+            .map_err(|error| RestoreError::Document(id, error))?;
+        draft.inherit(None, &self.policy);
+        self.drafts.push(draft);
+        Ok(number)
+    }
+
+    /// Another page sends from now on.
+    pub fn follow(&mut self) {
+        self.drafts.retain(|draft| draft.opened);
+        self.drafts.iter_mut().for_each(Draft::follow);
+    }
+
+    /// The page that sent is gone: its journal becomes this till. Drafts that are here keep their
+    /// numbers, others are numbered from `first`. Call [`Till::handle`] with [`Event::Online`] to
+    /// let what was under way go on.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the journal is not of this format; then nothing has changed.
+    pub fn take_over(&mut self, entries: &[&[u8]], first: DraftId) -> Result<(), RestoreError> {
+        let restored = journal::replay(entries.iter().copied()).map_err(RestoreError::Journal)?;
+        let mut drafts = Vec::new();
+        let mut free = first.0;
+        for state in restored.drafts {
+            let id = state.id.clone();
+            let known = self.drafts.iter().find(|draft| draft.id == id);
+            let number = known.map_or(DraftId(free), |draft| draft.number);
+            free += u32::from(known.is_none());
+            let mut draft = Draft::restore(number, state, &self.policy)
+                .map_err(|error| RestoreError::Document(id, error))?;
+            if let Some(known) = known {
+                draft.replaces(known);
+            }
+            drafts.push(draft);
+        }
+        for mut draft in std::mem::take(&mut self.drafts) {
+            if drafts.iter().all(|known| known.id != draft.id) {
+                let key = journal::key_of_settled(entries.iter().copied(), &draft.id);
+                draft.inherit(key, &self.policy);
+                drafts.push(draft);
+            }
+        }
+        self.drafts = drafts;
+        self.breaker = restored.breaker;
+        Ok(())
+    }
+}
+
+fn one(state: &[u8]) -> Result<Restored, RestoreError> {
+    let restored = journal::replay([state]).map_err(RestoreError::Journal)?;
+    restored.drafts.into_iter().next().ok_or(RestoreError::Journal(JournalError::Broken(0)))
+}

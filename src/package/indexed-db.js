@@ -1,0 +1,163 @@
+// The journal in IndexedDB, shared by all pages of one origin. Database `restamp`: `entries`, one record an entry with its
+// `user`, numbered by the database; `leases`, by user: which page may write. A page that lost its lease is fenced: its
+// transactions are given up as a whole.
+import { RestampError } from "./error.js";
+
+const name = "restamp";
+const version = 2;
+
+export function openIndexedDb(durability) {
+  return IndexedDbStore.open(durability);
+}
+
+class IndexedDbStore {
+  #durability;
+  #database;
+  /** The number of this page's lease, by user; every write checks it. */
+  #terms = new Map();
+
+  static async open(durability) {
+    const store = new IndexedDbStore();
+    store.#durability = durability;
+    await store.#open();
+    return store;
+  }
+
+  async #open() {
+    const request = indexedDB.open(name, version);
+    request.onupgradeneeded = ({ oldVersion }) => upgrade(request.result, request.transaction, oldVersion);
+    try {
+      this.#database = await new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+        // A page of an older version that does not let go: not now.
+        request.onblocked = () => reject(new Error("blocked"));
+      });
+    } catch (error) {
+      if (error?.name !== "VersionError") throw error;
+      throw new RestampError("journal-format", "restamp: the journal on this device was written by a newer version");
+    }
+    // A newer version wants in: this page goes on in memory.
+    this.#database.onversionchange = () => this.#database.close();
+  }
+
+  close() {
+    this.#database.close();
+  }
+
+  /** Runs `steps` in one transaction; resolves with its answer when the transaction is complete. */
+  async #run(mode, steps, again = true) {
+    let transaction;
+    try {
+      transaction = this.#database.transaction(["entries", "leases"], mode, this.#durability && { durability: this.#durability });
+    } catch (error) {
+      // The browser closes databases by itself, for example when it clears a site's data: once more, with a new one.
+      if (!again || error?.name !== "InvalidStateError") throw error;
+      await this.#open();
+      return this.#run(mode, steps, false);
+    }
+    let fenced = false;
+    let answer;
+    const fence = () => {
+      fenced = true;
+      transaction.abort();
+    };
+    const done = new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve(answer);
+      transaction.onabort = () => reject(fenced ? new RestampError("fenced", "restamp: another page writes") : transaction.error ?? new Error("aborted"));
+    });
+    try {
+      steps(transaction.objectStore("entries"), transaction.objectStore("leases"), (value) => { answer = value; }, fence);
+    } catch (error) {
+      done.catch(() => {});
+      transaction.abort();
+      throw error;
+    }
+    return done;
+  }
+
+  /** Asked first: what follows in the transaction is undone if another page has the lease. */
+  #check(user, leases, fence) {
+    const term = this.#terms.get(user);
+    if (term === undefined) return;
+    leases.get(user).onsuccess = ({ target }) => {
+      if (target.result?.term !== term) fence();
+    };
+  }
+
+  append(user, entries) {
+    return this.#run("readwrite", (store, leases, _, fence) => {
+      this.#check(user, leases, fence);
+      for (const bytes of entries) store.put({ user, bytes });
+    });
+  }
+
+  load(user) {
+    return this.#run("readonly", (store, _, answer) => {
+      store.index("user").getAll(user).onsuccess = ({ target }) => answer(target.result.map(({ bytes }) => bytes));
+    });
+  }
+
+  /** Puts `snapshot` in the place of all entries of the user, in one transaction. */
+  compact(user, snapshot) {
+    return this.#run("readwrite", (store, leases, _, fence) => {
+      this.#check(user, leases, fence);
+      store.index("user").getAllKeys(user).onsuccess = ({ target }) => {
+        target.result.forEach((key) => store.delete(key));
+        for (const bytes of snapshot) store.put({ user, bytes });
+      };
+    });
+  }
+
+  /** This page may write from now on, and nobody else; answers the number of its term, which only grows. */
+  async fence(user, page, expires = Infinity) {
+    const term = await this.#run("readwrite", (_, leases, answer) => {
+      leases.get(user).onsuccess = ({ target }) => {
+        const next = (target.result?.term ?? 0) + 1;
+        leases.put({ term: next, page, expires }, user);
+        answer(next);
+      };
+    });
+    this.#terms.set(user, term);
+    return term;
+  }
+
+  /** Where there are no Web Locks: the term, if the lease is this page's or free; it then lasts `ms`. Else undefined. */
+  async lease(user, page, now, ms) {
+    const term = await this.#run("readwrite", (_, leases, answer) => {
+      leases.get(user).onsuccess = ({ target }) => {
+        const held = target.result;
+        const mine = held?.page === page && held.term === this.#terms.get(user);
+        // A clock that was put back must not make a lease last for ever.
+        if (!mine && held && held.expires > now && held.expires <= now + ms) return;
+        const term = mine ? held.term : (held?.term ?? 0) + 1;
+        leases.put({ term, page, expires: now + ms }, user);
+        answer(term);
+      };
+    });
+    if (term !== undefined) this.#terms.set(user, term);
+    return term;
+  }
+
+  /** The lease is free again, if it is this page's. */
+  release(user) {
+    return this.#run("readwrite", (_, leases, __, fence) => {
+      this.#check(user, leases, fence);
+      leases.get(user).onsuccess = ({ target }) => leases.put({ ...target.result, expires: 0 }, user);
+    });
+  }
+}
+
+/** From version 0 (nothing) or 1, in which each page of a user had a part of its own, named by a number behind a NUL. */
+function upgrade(database, transaction, from) {
+  if (from < 1) database.createObjectStore("entries", { autoIncrement: true }).createIndex("user", "user");
+  if (from < 2) database.createObjectStore("leases");
+  if (from === 1) {
+    transaction.objectStore("entries").openCursor().onsuccess = ({ target: { result: cursor } }) => {
+      if (!cursor) return;
+      const { user, bytes } = cursor.value;
+      if (user.includes("\0")) cursor.update({ user: user.slice(0, user.indexOf("\0")), bytes });
+      cursor.continue();
+    };
+  }
+}

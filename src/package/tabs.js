@@ -1,0 +1,188 @@
+// Which of the pages of one origin and user sends: the one that holds the Web Lock; where there are no Web Locks, the one
+// that renews the lease in the store. The others stand in line for it, and take it from a page that answers no more.
+// Pages talk by BroadcastChannel: ["lead", page, term] says who sends; the rest is between the pages' tills.
+
+const ping_ms = 2000;
+const silences_max = 2;
+const lease_ms = 6000;
+
+export function canShare(store) {
+  return typeof store?.fence === "function" && typeof BroadcastChannel === "function";
+}
+
+export class Tabs {
+  #store;
+  #user;
+  #page;
+  #name;
+  /** Called with "lead", with "follow" and the page that sends ("" if none is known), or with "message" and the message. */
+  #on;
+  #channel;
+  #locks = lockManager();
+  #release;
+  #inLine;
+  #timer;
+  #leads = false;
+  /** The till that sends has read its journal, and hears the others. */
+  #ready = false;
+  #closed = false;
+  #leader = "";
+  #term = 0;
+  #heard = true;
+  #silences = 0;
+
+  constructor(store, user, page, on) {
+    this.#store = store;
+    this.#user = user;
+    this.#page = page;
+    this.#name = `restamp\0${user}`;
+    this.#on = on;
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }) => this.#receive(data);
+  }
+
+  /** Whether this page sends from the start. */
+  async start() {
+    let mine;
+    try {
+      mine = this.#locks ? await this.#take({ ifAvailable: true }) : await this.#renew();
+    } catch {
+      // Refused, as to a page of an opaque origin: then by lease.
+      this.#locks = undefined;
+      mine = await this.#renew().catch(() => true);
+    }
+    this.#leads = mine;
+    if (!mine) {
+      this.#standInLine();
+      this.post(["ping"]);
+    }
+    this.#timer = setInterval(() => this.#tick(), ping_ms);
+    return mine;
+  }
+
+  /** Says that this page sends: its till is ready. */
+  announce() {
+    this.#ready = true;
+    this.#answer();
+  }
+
+  #answer() {
+    if (this.#leads) this.post(this.#ready ? ["lead", this.#page, this.#term] : ["soon"]);
+  }
+
+  post(message) {
+    if (!this.#closed) this.#channel.postMessage(message);
+  }
+
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#inLine?.abort();
+    this.#channel.close();
+    if (this.#leads && !this.#locks) this.#store.release(this.#user).catch(() => {});
+    this.#release?.();
+  }
+
+  #receive(message) {
+    if (this.#closed || !Array.isArray(message)) return;
+    const [kind, page, term] = message;
+    if (kind === "ping") return this.#answer();
+    if (kind === "soon") {
+      this.#heard = true;
+      return;
+    }
+    if (kind !== "lead") {
+      if (page === this.#leader) this.#heard = true;
+      return this.#on("message", message);
+    }
+    if (term < this.#term) return;
+    this.#heard = true;
+    if (this.#leads) return this.#lose(page, term);
+    if (page === this.#leader && term === this.#term) return;
+    [this.#leader, this.#term] = [page, term];
+    this.#on("follow", page);
+  }
+
+  #lose(page, term) {
+    if (page === this.#page) return;
+    this.#leads = this.#ready = false;
+    this.#release?.();
+    [this.#leader, this.#term] = [page, term];
+    this.#standInLine();
+    this.#on("follow", page);
+    this.post(["ping"]);
+  }
+
+  /** Answers whether the lock is this page's; it then is until it is released, or taken by a page that finds this one silent. */
+  #take(options) {
+    return new Promise((answer, refuse) => {
+      let mine = false;
+      const held = (lock) => {
+        if (!lock || this.#closed) return answer(false);
+        mine = true;
+        return new Promise((release) => {
+          this.#release = release;
+          this.#begin().then(answer);
+        });
+      };
+      this.#locks.request(this.#name, options, held).catch((error) => {
+        refuse(error);
+        if (mine && this.#leads && !this.#closed) this.#lose("", this.#term);
+      });
+    });
+  }
+
+  /** A new term: whoever wrote before is fenced from here on. A disk that takes nothing does not keep a till from sending. */
+  async #begin() {
+    const term = await this.#store.fence(this.#user, this.#page).catch(() => this.#term + 1);
+    this.#term = Math.max(term, this.#term);
+    return true;
+  }
+
+  #standInLine(options = {}) {
+    if (!this.#locks || this.#closed) return;
+    this.#inLine?.abort();
+    this.#inLine = options.steal ? undefined : new AbortController();
+    this.#take({ ...options, signal: this.#inLine?.signal }).then((mine) => mine && this.#won(), () => {});
+  }
+
+  #won() {
+    if (this.#closed || this.#leads) return;
+    this.#leads = true;
+    this.#leader = this.#page;
+    this.#on("lead");
+  }
+
+  async #renew() {
+    const term = await this.#store.lease(this.#user, this.#page, Date.now(), lease_ms);
+    if (term !== undefined) this.#term = term;
+    return term !== undefined;
+  }
+
+  async #tick() {
+    if (this.#closed) return;
+    if (!this.#locks) {
+      const mine = await this.#renew().catch(() => this.#leads);
+      if (mine) this.#won();
+      else if (this.#leads) this.#lose("", this.#term);
+    }
+    if (this.#leads) return;
+    this.#silences = this.#heard ? 0 : this.#silences + 1;
+    this.#heard = false;
+    if (this.#locks && this.#silences >= silences_max) {
+      this.#silences = 0;
+      this.#standInLine({ steal: true });
+    } else {
+      this.post(["ping"]);
+    }
+  }
+}
+
+function lockManager() {
+  try {
+    return globalThis.navigator?.locks;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,363 @@
+//! The page that follows: it shows drafts as the leading page has them, with its own newest edits
+//! on top, and hands edits and requests over to it.
+
+use std::rc::Rc;
+
+use js_sys::Array;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{spawn_local, JsFuture};
+
+use super::convert::{get, set};
+use super::error;
+use super::promise::Pledge;
+use super::runner::{Runner, Topic};
+use super::tabs::{bytes, count_of, is_counted, number, to_bytes, to_number, Tabs, Wanted};
+use crate::core::event::{DraftId, Effect, Event, Misuse, Take, Waiter};
+use crate::core::journal;
+
+impl Runner {
+    /// What an event of this page means while another one leads.
+    pub(super) fn follow(self: &Rc<Self>, tabs: &Tabs, event: Event) -> Result<(), JsValue> {
+        match event {
+            Event::Edit { draft, .. } | Event::Replace { draft, .. } => {
+                for op in self.try_here(draft, event)? {
+                    self.want(tabs, Event::Edit { draft, op });
+                }
+            }
+            Event::Resolve { draft, .. } => {
+                self.try_here(draft, event.clone())?;
+                self.want(tabs, event);
+            }
+            Event::Open { .. }
+            | Event::Refresh { .. }
+            | Event::Create { .. }
+            | Event::Save { .. }
+            | Event::Submit { .. }
+            | Event::Discard { .. } => self.want(tabs, event),
+            // Calls, waiting and the network are the leading page's; the outbox is asked of it
+            // (`Runner::call`).
+            Event::SaveAnswered { .. }
+            | Event::LoadAnswered { .. }
+            | Event::FindAnswered { .. }
+            | Event::Heard { .. }
+            | Event::Retry { .. }
+            | Event::Park { .. }
+            | Event::Export
+            | Event::Import { .. }
+            | Event::CreateFromLeftover { .. }
+            | Event::Wake
+            | Event::Online => {}
+        }
+        Ok(())
+    }
+
+    /// Shows an edit at once, if it can be made; the edits that it consists of.
+    fn try_here(
+        self: &Rc<Self>,
+        draft: DraftId,
+        event: Event,
+    ) -> Result<Vec<crate::core::op::Op>, JsValue> {
+        let is_closed =
+            self.till.borrow().draft(draft).is_some_and(|draft| draft.status() == "closed");
+        if is_closed {
+            return Err(error::of_misuse(&Misuse::Ended));
+        }
+        let (now, random) = (self.now(), self.random());
+        let effects = self.till.borrow_mut().handle(event, now, random);
+        let mut ops = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Journal(entry) => ops.extend(journal::edit_of(&entry).map(|(_, op, _)| op)),
+                Effect::Refused(misuse) => return Err(error::of_misuse(&misuse)),
+                Effect::Changed(draft) => self.changed(draft),
+                Effect::Call { .. }
+                | Effect::Opened(_)
+                | Effect::NotOpened { .. }
+                | Effect::Settle { .. }
+                | Effect::Concluded { .. }
+                | Effect::Notice { .. }
+                | Effect::Log { .. } => {}
+            }
+        }
+        Ok(ops)
+    }
+
+    /// Tells the leading page, now or as soon as there is one.
+    fn want(&self, tabs: &Tabs, event: Event) {
+        tabs.count.set(tabs.count.get() + 1);
+        let wanted = Wanted { count: tabs.count.get(), event, random: self.random() };
+        if tabs.is_attached.get() {
+            self.send_wanted(tabs, &wanted);
+        }
+        tabs.wanted.borrow_mut().push(wanted);
+    }
+
+    fn send_wanted(&self, tabs: &Tabs, wanted: &Wanted) {
+        let none = || (JsValue::UNDEFINED, JsValue::UNDEFINED);
+        let (what, draft, (one, two)) = match &wanted.event {
+            Event::Edit { draft, op } => {
+                ("edit", *draft, (to_bytes(&op.to_json()), JsValue::UNDEFINED))
+            }
+            Event::Resolve { draft, path, take } => {
+                let value = match take {
+                    Take::Mine => "mine".into(),
+                    Take::Theirs => "theirs".into(),
+                    Take::Value(value) => to_bytes(value),
+                };
+                ("resolve", *draft, (path.into(), value))
+            }
+            Event::Discard { draft } => ("discard", *draft, none()),
+            Event::Save { draft, waiter } => {
+                ("save", *draft, (number(waiter.0), JsValue::UNDEFINED))
+            }
+            Event::Submit { draft, waiter, expected_total } => {
+                let total = expected_total.as_ref().map_or(JsValue::UNDEFINED, JsValue::from);
+                ("submit", *draft, (number(waiter.0), total))
+            }
+            Event::Open { draft, key } => ("open", *draft, (key.into(), JsValue::UNDEFINED)),
+            Event::Refresh { draft } => {
+                ("open", *draft, (self.key(*draft).into(), JsValue::UNDEFINED))
+            }
+            Event::Create { draft, document } => {
+                let random = wanted.random.to_le_bytes();
+                ("create", *draft, (to_bytes(document), to_bytes(&random)))
+            }
+            Event::Replace { .. }
+            | Event::SaveAnswered { .. }
+            | Event::LoadAnswered { .. }
+            | Event::FindAnswered { .. }
+            | Event::Heard { .. }
+            | Event::Retry { .. }
+            | Event::Park { .. }
+            | Event::Export
+            | Event::Import { .. }
+            | Event::CreateFromLeftover { .. }
+            | Event::Wake
+            | Event::Online => return,
+        };
+        let id = self.till.borrow().draft(draft).map(|draft| draft.id().to_owned());
+        let id = id.map_or(JsValue::UNDEFINED, JsValue::from);
+        let to = tabs.leader.borrow().clone();
+        tabs.post("want", &to, &[number(wanted.count), what.into(), number(draft.0), id, one, two]);
+    }
+
+    /// Another page leads: what is open here is attached to it, then it is told what is wanted.
+    pub(super) fn on_leader(self: &Rc<Self>, tabs: &Tabs, leader: String) {
+        let led = tabs.leads.replace(false);
+        tabs.term.set(tabs.term.get() + 1);
+        tabs.is_attached.set(false);
+        tabs.leader.replace(leader);
+        if led {
+            self.leave(tabs);
+        } else if !tabs.is_leaving.get() {
+            self.attach_all(tabs);
+        }
+    }
+
+    /// This page led: what it could not write any more it tells the next leader.
+    fn leave(self: &Rc<Self>, tabs: &Tabs) {
+        tabs.is_leaving.set(true);
+        self.till.borrow_mut().follow();
+        self.stop_timer();
+        let runner = self.clone();
+        spawn_local(async move {
+            runner.journal.rest().await;
+            let Some(tabs) = runner.tabs() else { return };
+            let mut unwritten = Vec::new();
+            for entry in runner.journal.unwritten() {
+                // What a page that follows has sent it sends again by itself.
+                let Some((id, op, by)) = journal::edit_of(&entry) else { continue };
+                let draft = runner.till.borrow().named(&id);
+                if let (Some(draft), Some((page, count))) = (draft, by) {
+                    if page == tabs.page {
+                        let event = Event::Edit { draft, op };
+                        unwritten.push(Wanted { count, event, random: 0 });
+                    }
+                }
+            }
+            runner.forget_answered(&tabs);
+            let mut wanted = tabs.wanted.borrow_mut();
+            for request in wanted.iter_mut() {
+                tabs.count.set(tabs.count.get() + 1);
+                request.count = tabs.count.get();
+            }
+            wanted.splice(0..0, unwritten);
+            drop(wanted);
+            tabs.is_leaving.set(false);
+            runner.attach_all(&tabs);
+            tabs.wake();
+        });
+    }
+
+    /// Requests that nobody waits for any more need not be repeated.
+    pub(super) fn forget_answered(&self, tabs: &Tabs) {
+        tabs.wanted.borrow_mut().retain(|wanted| match &wanted.event {
+            Event::Save { waiter, .. } | Event::Submit { waiter, .. } => {
+                self.is_waited_for(*waiter)
+            }
+            Event::Open { draft, .. } | Event::Refresh { draft } | Event::Create { draft, .. } => {
+                self.is_opening(*draft)
+            }
+            Event::Edit { .. } | Event::Resolve { .. } | Event::Discard { .. } => true,
+            Event::Replace { .. }
+            | Event::SaveAnswered { .. }
+            | Event::LoadAnswered { .. }
+            | Event::FindAnswered { .. }
+            | Event::Heard { .. }
+            | Event::Retry { .. }
+            | Event::Park { .. }
+            | Event::Export
+            | Event::Import { .. }
+            | Event::CreateFromLeftover { .. }
+            | Event::Wake
+            | Event::Online => false,
+        });
+    }
+
+    fn attach_all(&self, tabs: &Tabs) {
+        let leader = tabs.leader.borrow().clone();
+        if leader.is_empty() {
+            return;
+        }
+        let drafts: Vec<(DraftId, Vec<u8>)> = {
+            let till = self.till.borrow();
+            till.drafts().iter().map(|draft| (draft.number(), draft.foundation())).collect()
+        };
+        tabs.attaching.replace(drafts.iter().map(|(draft, _)| *draft).collect());
+        for (draft, state) in &drafts {
+            tabs.post("attach", &leader, &[number(draft.0), to_bytes(state)]);
+        }
+        self.attached(tabs, None);
+    }
+
+    /// Once all drafts are attached, the leader is told everything that it may not know.
+    fn attached(&self, tabs: &Tabs, draft: Option<DraftId>) {
+        tabs.attaching.borrow_mut().retain(|waiting| Some(*waiting) != draft);
+        if tabs.is_attached.get() || !tabs.attaching.borrow().is_empty() {
+            return;
+        }
+        tabs.is_attached.set(true);
+        self.forget_answered(tabs);
+        for wanted in tabs.wanted.borrow().iter() {
+            self.send_wanted(tabs, wanted);
+        }
+        for call in tabs.calls.borrow().iter() {
+            Runner::send_call(tabs, call);
+        }
+    }
+
+    /// Something that the leading page says.
+    pub(super) fn on_leader_s_word(self: &Rc<Self>, tabs: &Tabs, kind: &str, message: &Array) {
+        match kind {
+            "draft" => self.on_draft(tabs, message),
+            "done" => {
+                if let Some(pledge) = self.take_waiter(Waiter(to_number(&message.get(3)))) {
+                    let outcome = message.get(4);
+                    let id = message.get(5).as_string().unwrap_or_default();
+                    let draft = self.till.borrow().named(&id);
+                    if let Some(draft) = draft.filter(|_| get(&outcome, "doc").is_null()) {
+                        set(&outcome, "doc", &self.doc(draft));
+                    }
+                    pledge.keep(&outcome);
+                }
+                self.forget_answered(tabs);
+            }
+            "refused" => {
+                let text = |at: u32| message.get(at).as_string().unwrap_or_default();
+                if let Some(pledge) = self.take_waiter(Waiter(to_number(&message.get(3)))) {
+                    pledge.fail(&error::again(&text(4), &text(5)));
+                }
+                self.forget_answered(tabs);
+            }
+            "failed" => {
+                let text = |at: u32| message.get(at).as_string().unwrap_or_default();
+                let reason = error::again(&text(4), &text(5));
+                for (_, pledge) in self.opened(DraftId(to_number(&message.get(3)))) {
+                    pledge.fail(&reason);
+                }
+                self.forget_answered(tabs);
+            }
+            "answer" => self.on_answer(message),
+            "event" => {
+                let kind = message.get(3).as_string().unwrap_or_default();
+                let event = message.get(4);
+                self.take_outcome(&get(&event, "outcome"));
+                self.emit(&Topic::Till(kind), &event);
+            }
+            _ => {}
+        }
+    }
+
+    /// A draft as the leading page has it.
+    fn on_draft(self: &Rc<Self>, tabs: &Tabs, message: &Array) {
+        let text = |at: u32| message.get(at).as_string().unwrap_or_default();
+        let (asked, id, status) = (message.get(3).as_f64().unwrap_or(-1.0), text(4), text(5));
+        let seen = count_of(&message.get(8), &tabs.page);
+        let kept = count_of(&message.get(9), &tabs.page);
+        tabs.is_kept.set(message.get(10).is_truthy());
+        if !tabs.is_kept.get() {
+            self.journal.suspect();
+            self.tell_failure();
+        }
+        tabs.wanted
+            .borrow_mut()
+            .retain(|wanted| !(is_counted(&wanted.event) && wanted.count <= kept));
+        tabs.wake();
+        let asked = (asked >= 0.0).then_some(DraftId(asked as u32));
+        let known = self.till.borrow().named(&id);
+        self.waiting.set(to_number(&message.get(7)));
+        let Some(place) = asked.or(known) else { return self.tell_of_outbox(None) };
+        let shown = self.till.borrow_mut().mirror(place, &bytes(&message.get(6)), &status);
+        let Ok(draft) = shown else { return };
+        self.make_again(tabs, draft, seen);
+        self.changed(draft);
+        if let Some(asked) = asked {
+            for (_, pledge) in self.opened(asked) {
+                pledge.keep(&super::draft::Draft::handle(self, draft));
+            }
+            self.forget_answered(tabs);
+            self.attached(tabs, Some(asked));
+        }
+    }
+
+    /// Edits of this page that the leader has not seen are made on top of what it says.
+    fn make_again(&self, tabs: &Tabs, draft: DraftId, seen: u32) {
+        let unseen: Vec<Event> = {
+            let wanted = tabs.wanted.borrow();
+            let mine = wanted.iter().filter(|wanted| wanted.count > seen);
+            let events = mine.map(|wanted| wanted.event.clone());
+            events
+                .filter(|event| matches!(event, Event::Edit { draft: of, .. } if *of == draft))
+                .collect()
+        };
+        let (now, random) = (self.now(), self.random());
+        for event in unseen {
+            // What does not fit any more the leader refuses too, and says so.
+            let _ = self.till.borrow_mut().handle(event, now, random);
+        }
+    }
+
+    /// Resolves when all edits so far are on disk; whether they are.
+    pub(super) async fn durable(self: &Rc<Self>) -> bool {
+        loop {
+            let Some(tabs) = self.tabs().filter(|tabs| !tabs.leads.get()) else {
+                self.settle_journal().await;
+                match self.tabs() {
+                    Some(tabs) if !tabs.leads.get() => continue,
+                    Some(_) | None => return self.journal.is_kept(),
+                }
+            };
+            let is_open = tabs.wanted.borrow().iter().any(|wanted| is_counted(&wanted.event));
+            if !is_open && !tabs.is_leaving.get() {
+                return tabs.is_kept.get();
+            }
+            let (promise, pledge) = Pledge::new();
+            tabs.news.borrow_mut().push(pledge);
+            drop(tabs);
+            let _ = JsFuture::from(promise).await;
+            if self.closed.get() {
+                return false;
+            }
+        }
+    }
+}
