@@ -391,6 +391,12 @@ impl Draft {
         }
     }
 
+    /// A new document that was discarded: whether it was stored is still to be learnt, or it is
+    /// over.
+    fn is_discarded(&self) -> bool {
+        self.submitted && self.stamp.is_none()
+    }
+
     /// Whether something of it is not on the server.
     #[must_use]
     pub fn is_dirty(&self) -> bool {

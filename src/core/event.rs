@@ -302,6 +302,11 @@ pub enum Told {
     NeedsReprice,
     /// The server answers again, or does not any more.
     Reachable(bool),
+    /// A new document was discarded while its creation was on its way.
+    Discarded {
+        /// It was stored, and is open again; else nothing tells whether it was.
+        stored: bool,
+    },
 }
 
 /// A step on the way of a save. The names are stable.

@@ -80,6 +80,8 @@ pub struct Restored {
     pub wish: Option<Wish>,
     /// Not sent until somebody takes it up again.
     pub parked: bool,
+    /// A new document that was discarded; whether it was stored all the same is not known yet.
+    pub discarded: bool,
     /// The save that an export stands for.
     pub exported: Option<Unanswered>,
     /// When it was edited last.
@@ -149,6 +151,9 @@ pub fn state(draft: &Restored) -> Vec<u8> {
     }
     if draft.parked {
         object.raw("parked", b"true");
+    }
+    if draft.discarded {
+        object.raw("discarded", b"true");
     }
     if let Some(exported) = &draft.exported {
         let mut inner = ObjectWriter::new();
@@ -387,6 +392,7 @@ fn read_state(text: &[u8], id: String) -> Option<Restored> {
         unanswered: read_sent(text),
         wish: read_wish(text),
         parked: json::member(text, "parked") == Some(b"true"),
+        discarded: json::member(text, "discarded") == Some(b"true"),
         exported: json::member(text, "exported").and_then(read_sent),
         edited_at: moment(text, "at").unwrap_or_default(),
         attempts: count(text, "attempts").unwrap_or_default().0,

@@ -93,7 +93,7 @@ pub fn reapply(
     let theirs = theirs.map(|text| parse("theirs", text.to_vec(), profile)).transpose()?;
     let changes = changes(&base, mine, profile)?;
     if let Some(state) = ended(&base, theirs.as_ref(), profile) {
-        let ending = leftover_of(&base, &changes, theirs.as_ref(), state, profile);
+        let ending = leftover_of(&base, &changes, None, theirs.as_ref(), state, profile);
         let text = theirs.map_or(b"{}".to_vec(), |theirs| theirs.text().to_vec());
         return Ok(Reapplied::Ended { ending, text });
     }

@@ -60,7 +60,10 @@ impl Till {
         let mut till = Till::new(policy);
         let restored = journal::replay(entries).map_err(RestoreError::Journal)?;
         till.breaker = restored.breaker;
-        for (number, state) in (first.0..).zip(restored.drafts) {
+        // Of what was discarded only a creation without an answer is of interest.
+        let matters = |state: &journal::Restored| !state.discarded || state.unanswered.is_some();
+        let drafts = restored.drafts.into_iter().filter(matters);
+        for (number, state) in (first.0..).zip(drafts) {
             let id = state.id.clone();
             let draft = Draft::restore(DraftId(number), state, &till.policy)
                 .map_err(|error| RestoreError::Document(id, error))?;
@@ -189,7 +192,7 @@ impl Till {
     /// parked, ended or asked, nor edits that nobody asked to save.
     #[must_use]
     pub fn waiting_to_be_sent(&self) -> Vec<DraftId> {
-        let waits = self.drafts.iter().filter(|draft| draft.opened && draft.goes_on());
+        let waits = self.drafts.iter().filter(|draft| draft.is_exportable() && draft.goes_on());
         waits.map(|draft| draft.number).collect()
     }
 

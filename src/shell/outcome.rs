@@ -107,6 +107,14 @@ pub(super) fn notice(key: &str, told: &Told) -> JsValue {
             object.text("kind", "needs-reprice");
             object.text("message", "Prices and offers must be computed again.");
         }
+        Told::Discarded { stored: true } => {
+            object.text("kind", "saved-after-discard");
+            object.text("message", "The discarded bill had been saved already.");
+        }
+        Told::Discarded { stored: false } => {
+            object.text("kind", "discard-unclear");
+            object.text("message", "The discarded bill may have been saved.");
+        }
         Told::Reachable(false) => {
             object.text("kind", "server-lost");
             object.text("message", "The server does not answer. All is kept on this till.");

@@ -1,7 +1,7 @@
 //! New documents: the token is made and journalled before the first try, and the sale exists once.
 
 use restamp::core::call::{Call, CreateCall, Rejection, SaveOutcome};
-use restamp::core::event::{Effect, Event, Outcome, Take};
+use restamp::core::event::{Effect, Event, Misuse, Outcome, Take, Told};
 use restamp::core::policy::{Policy, TokenSupport};
 use serde_json::{json, Value};
 
@@ -236,6 +236,32 @@ fn a_refused_create_stays_a_draft() {
     assert_eq!(qty(&only(&desk), "r1"), "2");
 }
 
+/// A document that is not there yet can be neither stale nor closed: whatever copy comes along is
+/// not mine.
+#[test]
+fn a_create_that_is_told_stale_or_closed_is_refused_and_stays_a_draft() {
+    for token in [TokenSupport::Field, TokenSupport::Native, TokenSupport::None] {
+        let other = || {
+            let stamp = Some(restamp::core::stamp::Stamp("s9".into()));
+            let document = Some(br#"{"name":"D7","items":[]}"#.to_vec());
+            SaveOutcome::Stale { current: stamp, document }
+        };
+        let none = SaveOutcome::Stale { current: None, document: None };
+        let closed = SaveOutcome::Closed(restamp::core::call::Closed::Submitted);
+        for wrong in [other(), none, closed] {
+            let mut desk = desk(token);
+            desk.save();
+            desk.answer(wrong);
+            assert!(matches!(desk.outcome(), Outcome::Rejected(_)), "{:?}", desk.outcomes);
+            assert_eq!(desk.status(), "dirty");
+            desk.save();
+            desk.settle();
+            assert_eq!(qty(&only(&desk), "r1"), "1");
+            assert!(desk.is_committed());
+        }
+    }
+}
+
 #[test]
 fn discarded_it_is_gone_for_good() {
     let mut desk = desk(TokenSupport::Field);
@@ -248,6 +274,93 @@ fn discarded_it_is_gone_for_good() {
     assert_eq!(desk.refused.len(), 2, "there is nothing that could be saved");
     desk.restart();
     assert!(desk.till.drafts().is_empty());
+}
+
+/// Its creation is on its way: once it is known to be stored, it is an ordinary document again and
+/// the page is told. No sale is on the server that nobody knows of.
+#[test]
+fn discarded_while_its_creation_is_on_its_way_it_is_told_if_it_was_stored() {
+    for (lost, dies) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut desk = desk(TokenSupport::Field);
+        desk.save();
+        let first = desk.call().clone();
+        desk.discard();
+        assert_eq!(desk.status(), "closed");
+        assert!(
+            desk.listed().is_empty() && desk.till.export() == Desk::new(policy()).till.export()
+        );
+        desk.scan("r1");
+        assert_eq!(desk.refused, [Misuse::Ended]);
+        assert_eq!(desk.calls.len(), 1, "the call is still counted");
+        match (lost, dies) {
+            (false, false) => desk.deliver(),
+            (true, false) => desk.lose_answer(),
+            (_, true) => {
+                desk.server.save(&first, "me");
+                desk.restart();
+            }
+        }
+        desk.settle();
+        assert!(desk.notices.contains(&Told::Discarded { stored: true }), "{:?}", desk.notices);
+        assert_eq!((desk.status(), desk.till.drafts()[0].key()), ("clean", "INV-1"));
+        assert_eq!(desk.made.iter().filter(|call| matches!(call, Call::Create(_))).count(), 1);
+        desk.scan("r1");
+        desk.save();
+        desk.settle();
+        assert_eq!(qty(&only(&desk), "r1"), "2");
+    }
+}
+
+#[test]
+fn discarded_while_its_creation_is_on_its_way_it_is_forgotten_if_it_was_not_stored() {
+    let lost: fn(&mut Desk) = |desk| desk.lose_request();
+    let refused: fn(&mut Desk) =
+        |desk| desk.answer(SaveOutcome::Rejected(Rejection::invalid("no")));
+    let busy: fn(&mut Desk) = |desk| desk.answer(SaveOutcome::Unavailable { retry_after: None });
+    let signed_out: fn(&mut Desk) =
+        |desk| desk.answer(SaveOutcome::Unauthenticated { csrf: false });
+    for end in [lost, refused, busy, signed_out] {
+        let mut desk = desk(TokenSupport::Field);
+        desk.save();
+        desk.discard();
+        end(&mut desk);
+        desk.settle();
+        assert!(desk.server.keys().is_empty() && desk.notices.is_empty());
+        assert_eq!((desk.saves(), desk.status()), (1, "closed"), "never sent again");
+        desk.restart();
+        assert!(desk.till.drafts().is_empty());
+    }
+}
+
+/// It may come late: the server is asked more than once.
+#[test]
+fn a_discarded_creation_that_arrives_late_is_told_too() {
+    let mut desk = desk(TokenSupport::Field);
+    desk.save();
+    let first = desk.call().clone();
+    desk.discard();
+    desk.lose_request();
+    desk.deliver(); // not there
+    desk.server.save(&first, "me");
+    desk.settle();
+    assert!(desk.notices.contains(&Told::Discarded { stored: true }));
+    assert_eq!(desk.status(), "clean");
+}
+
+/// Nothing can be asked there without creating it.
+#[test]
+fn where_nothing_tells_whether_a_discarded_creation_was_stored_the_page_is_told_that() {
+    for token in [TokenSupport::Native, TokenSupport::None] {
+        let mut desk = desk(token);
+        desk.save();
+        desk.discard();
+        desk.lose_answer();
+        desk.settle();
+        assert_eq!(desk.notices, [Told::Discarded { stored: false }]);
+        assert_eq!((desk.saves(), desk.status(), desk.conflicts().len()), (1, "closed", 0));
+        desk.restart();
+        assert!(desk.till.drafts().is_empty());
+    }
 }
 
 /// It is stored, but was not read back yet: there is no stamp to save with before it is.

@@ -135,3 +135,19 @@ fn a_row_of_another_currency_is_asked_about() {
     assert_eq!(desk.stored()["items"][0]["item_code"], json!("GOLD"));
     assert_eq!(qty(&desk.stored(), "r1"), "2");
 }
+
+#[test]
+fn what_both_emptied_is_not_saved_again_and_the_journal_says_the_same() {
+    let mut desk = Desk::open();
+    desk.set("custom_table_no", json!(null));
+    desk.other_till(|doc| {
+        doc.as_object_mut().expect("an object").remove("custom_table_no");
+    });
+    desk.save();
+    desk.deliver(); // stale
+    desk.deliver(); // the newest copy, which has no such field any more
+    assert_eq!((desk.status(), desk.saves()), ("clean", 1));
+    assert!(desk.is_committed(), "{:?}", desk.outcome());
+    desk.restart();
+    assert!(desk.till.drafts().is_empty(), "nothing was left to keep");
+}

@@ -1,11 +1,12 @@
 //! A stale save: load, merge, send again with the new stamp; bounded, and refusals of the server.
 
-use restamp::core::call::{Call, Rejection, RejectionCode, SaveOutcome, StockShortage};
+use restamp::core::call::{Call, Closed, Rejection, RejectionCode, SaveOutcome, StockShortage};
 use restamp::core::event::{Outcome, Queued, Take};
+use restamp::core::policy::Policy;
 use restamp::core::stamp::Stamp;
 use serde_json::json;
 
-use crate::desk::{qty, raise, Desk};
+use crate::desk::{policy, qty, raise, Desk};
 
 #[test]
 fn a_stale_save_is_loaded_merged_and_sent_again_at_once() {
@@ -66,6 +67,30 @@ fn a_weak_validator_is_given_time() {
     assert!(desk.now - start > 3_600_000, "only {} s", (desk.now - start) / 1_000);
     desk.settle();
     assert_eq!(qty(&desk.stored(), "r1"), "2");
+}
+
+/// One answer was wrong: nothing is newer, and the save goes out again.
+#[test]
+fn stale_told_once_without_a_newer_copy_does_not_stop_the_save_for_ever() {
+    use restamp::core::policy::CompareAndSet::{Atomic, None as Blind, Racy};
+    for compare_and_set in [Atomic, Racy, Blind] {
+        for closed in [false, true] {
+            let mut desk = Desk::open_with(Policy { compare_and_set, ..policy() });
+            desk.server.overwrites = compare_and_set == Blind;
+            desk.scan("r1");
+            desk.save();
+            while !matches!(desk.call(), Call::Update(_)) {
+                desk.deliver();
+            }
+            desk.answer(match closed {
+                true => SaveOutcome::Closed(Closed::Submitted),
+                false => SaveOutcome::Stale { current: None, document: None },
+            });
+            desk.drain();
+            assert_eq!(qty(&desk.stored(), "r1"), "2");
+            assert_eq!((desk.status(), desk.saves()), ("clean", 2));
+        }
+    }
 }
 
 fn refusal(code: RejectionCode) -> Rejection {

@@ -133,6 +133,30 @@ fn after_a_restart_a_submit_is_still_for_the_total_that_was_seen() {
     }
 }
 
+/// Nothing else is unsaved, the bill grew, and the page dies while the total is asked about.
+#[test]
+fn a_question_about_the_total_comes_back_after_a_restart() {
+    for answered in [false, true] {
+        let mut desk = Desk::open();
+        desk.submit(Some("20"));
+        desk.other_till(|doc| raise(doc, "r1", 1));
+        desk.settle();
+        assert_eq!(desk.conflicts(), [("grand_total".to_owned(), "total-changed")]);
+        let kept = desk.journal.len();
+        if answered {
+            // The answer does not reach the disk.
+            desk.resolve("grand_total", Take::Theirs);
+            desk.journal.truncate(kept);
+        }
+        desk.restart();
+        desk.settle();
+        assert_eq!(desk.conflicts(), [("grand_total".to_owned(), "total-changed")]);
+        desk.resolve("grand_total", Take::Theirs);
+        desk.settle();
+        assert_eq!(desk.stored()["docstatus"], json!(1));
+    }
+}
+
 #[test]
 fn a_total_that_is_none_is_refused() {
     let mut desk = Desk::open();

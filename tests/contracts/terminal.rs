@@ -57,6 +57,35 @@ fn submitted_without_my_additions_they_are_left_over() {
     assert!(desk.till.drafts().is_empty(), "until somebody took note");
 }
 
+/// The answer to my save was lost, another till went on from it and submitted: my new row was
+/// stored, and what was added to it since is left over, though another till added as much.
+#[test]
+fn of_a_row_that_was_stored_unheard_what_came_since_is_left_over() {
+    for later in [true, false] {
+        let mut desk = Desk::open();
+        desk.add("m1", "CAKE");
+        desk.save();
+        desk.lose_answer();
+        if later {
+            desk.scan("m1");
+        }
+        desk.other_till(|doc| {
+            crate::desk::raise(doc, "m1", 1);
+            doc["custom_mutation_id"] = json!("theirs");
+            doc["custom_table_no"] = json!("T9");
+            doc["docstatus"] = json!(1);
+        });
+        desk.save();
+        desk.settle();
+        assert_eq!(ending(&desk).state, State::Submitted);
+        let left: Vec<Value> = leftover(&desk).iter().map(|row| row["row"].clone()).collect();
+        assert_eq!(left, if later { vec![json!("m1")] } else { Vec::new() });
+        if later {
+            assert_eq!(leftover(&desk)[0]["qty"], json!("1"), "another till's step is not mine");
+        }
+    }
+}
+
 /// S35.
 #[test]
 fn cancelled_all_of_mine_is_left_over() {

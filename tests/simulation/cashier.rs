@@ -100,7 +100,8 @@ impl World {
         self.tell(|| format!("page{page} discards cart{cart}"));
         let place = self.next_place(page);
         self.model.drop_edits(cart, place, |_| true);
-        self.model.carts[cart].discarded = Some(place);
+        self.model.carts[cart].discarded.get_or_insert(place);
+        self.model.carts[cart].wishes.push((place, None));
         self.handle(page, Event::Discard { draft: DraftId(number) }, About::Nothing);
     }
 
@@ -112,13 +113,12 @@ impl World {
         let Some(document) = self.document(page, number) else { return };
         let seen = total(&document);
         let expects = self.people.percent(70);
-        self.model.carts[cart].submit = Some(expects.then_some(seen));
         self.tell(|| format!("page{page} submits cart{cart} for {seen}"));
         let waiter = self.waiter(page, cart);
         let expected_total = expects
             .then(|| rust_decimal::Decimal::from_i128_with_scale(seen, 4).normalize().to_string());
         let event = Event::Submit { draft: DraftId(number), waiter, expected_total };
-        self.handle(page, event, About::Nothing);
+        self.handle(page, event, About::Wish(cart, expects.then_some(seen)));
     }
 
     pub fn save(&mut self, page: usize, number: u32) {
@@ -301,12 +301,14 @@ impl World {
         match (conflict.reason, row_of(path)) {
             (Reason::AnswerLost, _) => {
                 if path == "@document" && !takes_mine {
-                    self.model.carts[cart].discarded = Some(place);
+                    self.model.carts[cart].discarded.get_or_insert(place);
+                    self.model.carts[cart].wishes.push((place, None));
                     self.model.drop_edits(cart, place, |_| true);
                 }
             }
             (Reason::TotalChanged, _) => {
-                self.model.carts[cart].submit = if takes_mine { None } else { Some(None) };
+                let wish = (!takes_mine).then_some(None);
+                self.model.carts[cart].wishes.push((place, wish));
             }
             (Reason::BothChanged, _) => {
                 let theirs = conflict.theirs.as_deref().unwrap_or(b"null");

@@ -112,18 +112,21 @@ pub struct Cart {
     pub asked: BTreeSet<String>,
     /// Rows that a person put back after others had taken them out.
     pub put_back: BTreeSet<String>,
-    /// Wants to submit: for this total (ten-thousandths), or for any.
-    pub submit: Option<Option<i128>>,
+    /// Wishes to submit and their withdrawals, as journalled; the last one counts.
+    pub wishes: Vec<(Place, Option<Wish>)>,
     /// Requests to the server that have not arrived.
     pub on_the_way: u32,
     /// Its first entry in a journal.
     pub begun: Option<Place>,
-    /// A person gave it up.
+    /// A person gave it up, here for the first time.
     pub discarded: Option<Place>,
 }
 
-/// Edits, and the wish to submit as in [`Cart`].
-type Contained = (Vec<usize>, Option<Option<i128>>);
+/// To submit for the total that the cashier saw (ten-thousandths), or for any.
+pub type Wish = Option<i128>;
+
+/// Edits, and the wish to submit.
+type Contained = (Vec<usize>, Option<Wish>);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -220,7 +223,7 @@ impl Model {
     pub fn captures(&mut self, cart: usize, token: &str) {
         if !self.contained.contains_key(&(cart, token.to_owned())) {
             let open = self.open_edits(cart).map(|(serial, _)| serial).collect();
-            let wish = self.carts[cart].submit;
+            let wish = self.carts[cart].wish();
             self.contained.insert((cart, token.to_owned()), (open, wish));
         }
     }
@@ -285,6 +288,7 @@ impl Model {
         }
         for cart in &mut self.carts {
             cart.tokens.retain(|(place, _)| !is_lost(*place));
+            cart.wishes.retain(|(place, _)| !is_lost(*place));
             cart.begun.take_if(|place| is_lost(*place));
             cart.discarded.take_if(|place| is_lost(*place));
         }
@@ -465,6 +469,21 @@ impl Model {
         })
     }
 
+    /// Edits of a row that a person put back since the last save, while another put it back too:
+    /// the row as it was shown is what the person decided, and taking it out again leaves nothing.
+    pub fn settle_put_back(&mut self, cart: usize, edits: &[usize]) {
+        let Cart { truth, asked, put_back, .. } = &self.carts[cart];
+        let Some(truth) = truth.map(|number| &self.truths[number]) else { return };
+        for serial in edits {
+            let edit = &mut self.edits[*serial];
+            let (What::Step { row, .. } | What::Remove { row, .. }) = &edit.what else { continue };
+            let is_back = asked.contains(row) && put_back.contains(row);
+            if is_back && truth.rows.contains_key(row) && edit.is_open() {
+                edit.state = State::Stored;
+            }
+        }
+    }
+
     /// Edits with which nothing is left to do: a row that was put in and taken out, or that is
     /// gone already.
     pub fn settle_moot(&mut self, cart: usize) {
@@ -491,6 +510,13 @@ impl Model {
                 edit.state = State::Stored;
             }
         }
+    }
+}
+
+impl Cart {
+    /// What it is to be submitted for, if it is.
+    pub fn wish(&self) -> Option<Wish> {
+        self.wishes.last().and_then(|(_, wish)| *wish)
     }
 }
 

@@ -8,7 +8,7 @@ use restamp::core::event::{DraftId, Effect, Event, Outcome};
 use restamp::core::till::Till;
 use restamp::core::time::Millis;
 
-use crate::model::{Cart, Place, What};
+use crate::model::{Cart, Place, What, Wish};
 use crate::world::{Arrival, Page, Part, World};
 
 /// Effects that one event may have.
@@ -21,6 +21,8 @@ pub enum About {
     Nothing,
     /// An edit of this cart.
     Edit(usize, What),
+    /// This cart is to be submitted.
+    Wish(usize, Wish),
 }
 
 impl World {
@@ -73,18 +75,18 @@ impl World {
             None if kind == "breaker" => 0,
             None => self.name_cart(page, id, place),
         };
-        match kind {
-            "edited" => {
-                if let About::Edit(cart, what) = std::mem::replace(about, About::Nothing) {
-                    self.model.add_edit(cart, what, place);
-                }
+        // The first entry that tells of a wish is the one that must be kept.
+        match std::mem::replace(about, About::Nothing) {
+            About::Edit(cart, what) if kind == "edited" => self.model.add_edit(cart, what, place),
+            About::Wish(of, wish) if of == cart && tells_of_wish(&entry) => {
+                self.model.carts[cart].wishes.push((place, Some(wish)));
             }
-            "sent" => {
-                let token = member(&entry, "token").expect("a token").to_owned();
-                self.model.captures(cart, &token);
-                self.model.carts[cart].tokens.push((place, token));
-            }
-            _ => {}
+            other => *about = other,
+        }
+        if kind == "sent" {
+            let token = member(&entry, "token").expect("a token").to_owned();
+            self.model.captures(cart, &token);
+            self.model.carts[cart].tokens.push((place, token));
         }
         let wait = self.luck.below(self.disk_ms + 1);
         let holder = &mut self.pages[page];
@@ -172,6 +174,7 @@ impl World {
         match outcome {
             Outcome::Committed { .. } => {
                 self.model.settle_moot(cart);
+                self.model.settle_put_back(cart, &edits);
                 let open = |serial: &&usize| self.model.edits[**serial].is_open();
                 let open = edits.iter().find(open).map(|serial| &self.model.edits[*serial]);
                 assert!(open.is_none(), "told committed, but it is not stored: {open:?}");
@@ -369,6 +372,11 @@ impl World {
 /// The kind of an entry and the name of its draft: `{"v":1,"entry":"…","id":"…"`.
 fn entry_head(entry: &[u8]) -> (&str, &str) {
     (member(entry, "entry").expect("a kind"), member(entry, "id").expect("a name"))
+}
+
+/// Whether an entry says that the document shall be submitted.
+fn tells_of_wish(entry: &[u8]) -> bool {
+    restamp::core::json::member(entry, "submitFor").is_some()
 }
 
 /// A plain text member.

@@ -49,6 +49,8 @@ impl World {
     pub fn check_rest(&mut self) {
         for cart in 0..self.model.carts.len() {
             self.model.settle_moot(cart);
+            let edits = self.model.carts[cart].edits.clone();
+            self.model.settle_put_back(cart, &edits);
             self.check_cart(cart);
         }
         for (key, document) in self.server.docs() {
@@ -69,12 +71,15 @@ impl World {
     }
 
     /// Every edit that a cashier was promised to keep is stored, was given up by a person, or is
-    /// left over in a draft whose document ended.
+    /// left over in a draft whose document ended; what was to be submitted is.
     fn check_cart(&self, number: usize) {
         let cart = &self.model.carts[number];
         let open: Vec<&What> = self.model.open_edits(number).map(|(_, edit)| &edit.what).collect();
         let is_expected = cart.is_sale && cart.begun.is_some() && cart.discarded.is_none();
         assert!(!is_expected || cart.truth.is_some(), "a sale is lost: cart{number}");
+        let stands = cart.truth.map(|number| &self.model.truths[number]);
+        let is_open = stands.is_some_and(|truth| !truth.is_deleted && truth.docstatus == 0);
+        assert!(!is_open || cart.wish().is_none(), "a wish to submit is lost: cart{number}");
         if open.is_empty() {
             return;
         }

@@ -16,6 +16,13 @@ impl Draft {
             SaveOutcome::Saved { key, stamp, document } => {
                 self.on_saved(key, stamp, document, turn);
             }
+            // What is not there yet can be neither gone nor stale nor closed.
+            SaveOutcome::Gone | SaveOutcome::Stale { .. } | SaveOutcome::Closed(_)
+                if self.key.is_none() =>
+            {
+                let no_place = "The server has no place for new documents here.";
+                self.on_rejected(Rejection::invalid(no_place), turn);
+            }
             SaveOutcome::Stale { current, document } => {
                 self.log(Step::Stale, turn);
                 self.count_stale(turn);
@@ -30,10 +37,6 @@ impl Draft {
                 }
             }
             SaveOutcome::Exists { key } => self.on_exists(key, turn),
-            SaveOutcome::Gone if self.key.is_none() => self.on_rejected(
-                Rejection::invalid("The server has no place for new documents here."),
-                turn,
-            ),
             SaveOutcome::Gone => self.end(State::Deleted, None, turn),
             SaveOutcome::Closed(_) => {
                 self.count_stale(turn);
@@ -94,6 +97,9 @@ impl Draft {
                 self.sent = None;
                 if self.journaled {
                     turn.out.push(Effect::Journal(journal::unsent(&self.id)));
+                }
+                if self.is_discarded() {
+                    self.journal_settled(turn);
                 }
             }
         }
@@ -162,6 +168,10 @@ impl Draft {
 
     pub(super) fn on_rejected(&mut self, rejection: Rejection, turn: &mut Turn<'_>) {
         self.log(Step::Rejected, turn);
+        if self.is_discarded() {
+            self.forget_unless_doubted(turn);
+            return self.try_again(turn);
+        }
         self.refusal = Some(rejection.clone());
         // An earlier try of the same save may have been stored all the same.
         self.sent.take_if(|sent| !sent.doubted);

@@ -162,17 +162,23 @@ impl Draft {
         // A call in flight ends before the next one begins.
         let calls = matches!(self.phase, Phase::Calling(_));
         match &mut self.sent {
-            Some(sent) if unread || calls => sent.given_up = true,
+            Some(sent) if unread || calls || self.key.is_none() => sent.given_up = true,
             Some(_) | None => self.sent = None,
         }
         if self.key.is_none() {
-            self.sent = None;
+            // What was sent may be stored: that is learnt before the draft is forgotten.
             self.submitted = true;
         }
-        if self.sent.is_none() && (self.key.is_none() || !calls) {
+        if self.sent.is_none() && !calls {
             self.phase = Phase::Idle;
         }
-        self.journal_settled(turn);
+        if self.is_discarded() && self.sent.is_some() {
+            self.start_over(turn);
+            self.background = true;
+            self.journal_state(turn);
+        } else {
+            self.journal_settled(turn);
+        }
         self.settle_committed(turn);
         self.changed(turn);
     }

@@ -30,7 +30,7 @@ impl Draft {
     /// Whether the draft holds something that the server does not.
     #[must_use]
     pub fn is_exportable(&self) -> bool {
-        self.journaled && self.opened
+        self.journaled && self.opened && !self.is_discarded()
     }
 
     /// What the page sees of it in its list of what is not on the server.

@@ -20,6 +20,7 @@ impl Draft {
         draft.revision = Revision(u32::from(draft.key.is_none()));
         draft.background = true;
         draft.parked = restored.parked;
+        draft.submitted = restored.discarded;
         draft.exported = restored.exported;
         draft.edited_at = restored.edited_at;
         draft.report.attempts = restored.attempts;
@@ -38,7 +39,9 @@ impl Draft {
             draft.revision = draft.revision.max(sent.revision);
             let (body, changed) = draft.body(&draft.changes, &sent.token, sent.submit, policy);
             let fate = Fate::InDoubt;
-            draft.sent = Some(Sent { body, changed, fate, doubted: true, ..Sent::new(sent) });
+            let given_up = restored.discarded;
+            let sent = Sent::new(sent);
+            draft.sent = Some(Sent { body, changed, fate, doubted: true, given_up, ..sent });
             draft.replay(after, policy);
         } else {
             draft.replay(restored.edits, policy);
@@ -78,8 +81,10 @@ impl Draft {
     }
 
     pub(super) fn state(&self) -> Restored {
-        // What was discarded is not in doubt, whatever became of it; what was refused may be.
-        let matters = |sent: &&Sent| !sent.given_up || self.holds_edits_of(sent);
+        // What was discarded is not in doubt, whatever became of it, except that it was created;
+        // what was refused may be.
+        let matters =
+            |sent: &&Sent| !sent.given_up || self.is_discarded() || self.holds_edits_of(sent);
         let unanswered = self.sent.as_ref().filter(matters).map(|sent| Unanswered {
             revision: sent.revision,
             token: sent.token.clone(),
@@ -96,6 +101,7 @@ impl Draft {
             unanswered,
             wish: self.wish(),
             parked: self.parked,
+            discarded: self.is_discarded(),
             exported: self.exported.clone(),
             edited_at: self.edited_at,
             attempts: self.report.attempts,

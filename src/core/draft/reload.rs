@@ -54,7 +54,9 @@ impl Draft {
         }
         if unchanged {
             self.compared = true;
-            if self.rounds > 0 {
+            // Where nobody compares stamps this look is the one before the save, after that wait.
+            let compares = turn.policy.compare_and_set != CompareAndSet::None;
+            if self.rounds > 0 && (compares || !std::mem::take(&mut self.may_repeat)) {
                 // Refused as stale, and yet nothing is newer: a weak validator. Give it time.
                 self.retry_later(None, Queued::Busy, turn);
             } else {
@@ -187,6 +189,10 @@ impl Draft {
         let state = ended(&Document::default(), Some(&copy), profile);
         // Not every server lets a document begin its life submitted: then it is submitted next.
         let is_new = self.stamp.is_none() && profile.lifecycle.is_some();
+        if self.is_discarded() {
+            self.submitted = false;
+            self.tell(Told::Discarded { stored: true }, turn);
+        }
         if sent.submit && (!is_new || state == Some(State::Submitted)) {
             self.submit = None;
             self.submitted = true;
@@ -289,7 +295,7 @@ impl Draft {
 
     /// Journal, tell, and go on: at once, or in its turn where others save all the time.
     fn after_merge(&mut self, turn: &mut Turn<'_>) {
-        if self.is_dirty() || !self.conflicts.is_empty() {
+        if self.is_dirty() || !self.conflicts.is_empty() || self.submit.is_some() {
             self.journal_state(turn);
         } else {
             self.journal_settled(turn);
@@ -307,8 +313,11 @@ impl Draft {
 
     /// The document ended elsewhere: what is left of mine is kept.
     pub(super) fn end(&mut self, state: State, copy: Option<&Document>, turn: &mut Turn<'_>) {
-        let profile = &turn.policy.profile;
-        let ending = leftover_of(&self.base, &self.changes, copy, state, profile);
+        if self.is_discarded() {
+            self.sent = None;
+            return self.advance(turn);
+        }
+        let ending = self.what_is_left(state, copy, &turn.policy.profile);
         #[cfg(feature = "planted-defects")]
         let ending = match defect::is(Defect::LeftoverLost) {
             true => Ending { leftover: Vec::new(), ..ending },
@@ -329,6 +338,13 @@ impl Draft {
         }
         self.changed(turn);
         self.settle_ended(turn);
+    }
+
+    /// What was edited since a save without an answer is certainly not in the copy.
+    fn what_is_left(&self, state: State, copy: Option<&Document>, profile: &Profile) -> Ending {
+        let parts = self.sent.as_ref().and_then(|sent| self.split(sent.revision, profile));
+        let since = parts.as_ref().map(|(_, foundation, later)| (foundation, later));
+        leftover_of(&self.base, &self.changes, since, copy, state, profile)
     }
 }
 

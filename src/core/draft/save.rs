@@ -36,7 +36,7 @@ impl Draft {
 
     /// A new document that was discarded is nothing that could be saved.
     fn check_kept(&self) -> Result<(), Misuse> {
-        if self.submitted && self.key.is_none() {
+        if self.is_discarded() {
             return Err(Misuse::Ended);
         }
         Ok(())
@@ -106,6 +106,9 @@ impl Draft {
         }
         if self.ending.is_some() {
             return self.settle_ended(turn);
+        }
+        if self.is_discarded() && self.sent.is_none() {
+            return self.journal_settled(turn);
         }
         if self.parked {
             return self.settle_queued(Queued::Parked, None, turn);
@@ -290,12 +293,18 @@ impl Draft {
         }
         let field = turn.policy.profile.create_token_field.clone();
         match (turn.policy.token, field) {
-            // The server knows the token: the same create again is the question.
-            (TokenSupport::Native, _) => self.call_save(turn),
             (TokenSupport::Field, Some(field)) if turn.policy.can_find => {
                 self.log(Step::LoadSent, turn);
                 self.call(Call::Find { field, value: self.id.clone() }, turn);
             }
+            // To ask would be to create it.
+            _ if self.is_discarded() => {
+                self.sent = None;
+                self.tell(Told::Discarded { stored: false }, turn);
+                self.advance(turn);
+            }
+            // The server knows the token: the same create again is the question.
+            (TokenSupport::Native, _) => self.call_save(turn),
             (TokenSupport::Field | TokenSupport::None, _) => {
                 // Nothing tells whether it was stored: a second copy is a person's decision.
                 self.sent = None;

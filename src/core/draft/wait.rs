@@ -3,6 +3,9 @@
 use super::*;
 use crate::core::retry::Kind;
 
+/// How often a server is asked for a creation that was discarded.
+const LOOKS_MAX: u32 = 5;
+
 impl Draft {
     /// Not now: again after a while, by the schedule of somebody who waits, then of the outbox.
     pub(super) fn retry_later(
@@ -68,7 +71,12 @@ impl Draft {
     /// The save in doubt is not stored so far: the same again, at once or after a wait; or, if it
     /// was given up, what is to be saved now.
     pub(super) fn try_again(&mut self, turn: &mut Turn<'_>) {
-        if self.sent.as_ref().is_some_and(|sent| sent.given_up) {
+        let is_over = self.is_discarded() && self.sent.is_none();
+        if is_over || self.sent.as_ref().is_some_and(|sent| sent.given_up) {
+            if self.is_discarded() && !is_over && self.tries < LOOKS_MAX {
+                // It may still be on its way.
+                return self.retry_later(None, Queued::Busy, turn);
+            }
             self.sent = None;
             return self.advance(turn);
         }

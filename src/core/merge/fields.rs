@@ -138,7 +138,12 @@ impl<'a> Scope<'a> {
     pub(super) fn keep(&mut self, name: &str, change: &FieldChange) {
         let under = self.theirs.get(name);
         let change = change.clone().in_kind_of(under);
-        if change.over(under).is_some_and(|value| under != Some(&value)) {
+        // As with an edit, to empty what is not there changes nothing.
+        let differs = |value: &[u8]| match under {
+            Some(under) => under != value,
+            None => !amount::is_empty(Some(value)),
+        };
+        if change.over(under).is_some_and(|value| differs(&value)) {
             put(&mut self.pending, name, change);
         }
     }

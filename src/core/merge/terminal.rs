@@ -1,8 +1,10 @@
 //! Documents that ended elsewhere, and what is left of mine.
 
+use std::borrow::Cow;
+
 use super::*;
 use crate::core::amount::{self, same, Decimal};
-use crate::core::change::amount_or_zero;
+use crate::core::change::{amount_or_zero, FieldChanges};
 use crate::core::document::Cells;
 use crate::core::json::{self, ObjectWriter};
 
@@ -99,11 +101,13 @@ pub fn ended(base: &Document, theirs: Option<&Document>, profile: &Profile) -> O
 }
 
 /// What is left of mine at the end of a document: of a submitted one what I had added to it
-/// (steps, new rows), of any other all that I had.
+/// (steps, new rows), of any other all that I had. `since`: what of mine came after a save without
+/// an answer, and the document that this save led to.
 #[must_use]
 pub fn leftover_of(
     base: &Document,
     mine: &Changes,
+    since: Option<(&Document, &Changes)>,
     theirs: Option<&Document>,
     state: State,
     profile: &Profile,
@@ -116,7 +120,7 @@ pub fn leftover_of(
         if mine.is_empty() || my_document.as_ref().is_ok_and(same) {
             return Ending { state, already_done: true, leftover: Vec::new(), by };
         }
-        let leftover = additions(base, mine, theirs, profile);
+        let leftover = additions(base, mine, since, theirs, profile);
         return Ending { state, already_done: false, leftover, by };
     }
     let leftover = my_document.map(|document| all_rows(&document, profile)).unwrap_or_default();
@@ -126,6 +130,7 @@ pub fn leftover_of(
 fn additions(
     base: &Document,
     mine: &Changes,
+    since: Option<(&Document, &Changes)>,
     theirs: &Document,
     profile: &Profile,
 ) -> Vec<Leftover> {
@@ -133,17 +138,7 @@ fn additions(
     for (number, rules) in profile.tables.iter().enumerate() {
         for (identity, change) in &mine.tables[number].rows {
             if let RowChange::Edited(fields) = change {
-                let before = Fields::of_row(base, number, identity);
-                let steps: Vec<(&str, Decimal)> = fields
-                    .iter()
-                    .filter(|(name, _)| {
-                        matches!(rules.fields.rule(name), Rule::Counter | Rule::Money)
-                    })
-                    .filter_map(|(name, change)| {
-                        Some((name.as_str(), change.step_from(before.get(name))?))
-                    })
-                    .filter(|(_, step)| *step > Decimal::ZERO)
-                    .collect();
+                let steps = steps_up(fields, Fields::of_row(base, number, identity), rules);
                 if !steps.is_empty() {
                     leftover.push(step_row(base, number, rules, identity, &steps));
                 }
@@ -161,10 +156,20 @@ fn additions(
                 None => leftover.push(row_of(&rules.name, identity, &new.row, rules)),
                 // A save of mine with a lost answer put it there; what I added since is not in it.
                 Some(row) => {
-                    let steps = steps_beyond(&new.row, theirs.cells(number, row), rules);
+                    let later = since.and_then(|(sent, later)| {
+                        Some((sent, later.tables[number].row(identity)))
+                            .filter(|_| sent.row(number, identity).is_some())
+                    });
+                    let steps = match later {
+                        Some((sent, Some(RowChange::Edited(fields)))) => {
+                            steps_up(fields, Fields::of_row(sent, number, identity), rules)
+                        }
+                        Some((_, Some(RowChange::Removed) | None)) => Vec::new(),
+                        Some((_, Some(RowChange::Inserted(_)))) | None => {
+                            steps_beyond(&new.row, theirs.cells(number, row), rules)
+                        }
+                    };
                     if !steps.is_empty() {
-                        let steps: Vec<(&str, Decimal)> =
-                            steps.iter().map(|(name, step)| (name.as_str(), *step)).collect();
                         leftover.push(step_row(theirs, number, rules, identity, &steps));
                     }
                 }
@@ -174,8 +179,20 @@ fn additions(
     leftover
 }
 
+/// The fields of a row that went up, and by how much.
+type Steps<'a> = Vec<(Cow<'a, str>, Decimal)>;
+
+/// Counters and money that went up by these changes.
+fn steps_up<'a>(fields: &'a FieldChanges, before: Fields<'_>, rules: &TableRules) -> Steps<'a> {
+    let counts = |name: &str| matches!(rules.fields.rule(name), Rule::Counter | Rule::Money);
+    let steps = fields.iter().filter(|(name, _)| counts(name)).filter_map(|(name, change)| {
+        Some((Cow::Borrowed(name.as_str()), change.step_from(before.get(name))?))
+    });
+    steps.filter(|(_, step)| *step > Decimal::ZERO).collect()
+}
+
 /// By how much the row's counters and money are above those that are there.
-fn steps_beyond(row: &[u8], there: Cells<'_>, rules: &TableRules) -> Vec<(String, Decimal)> {
+fn steps_beyond<'a>(row: &[u8], there: Cells<'a>, rules: &TableRules) -> Steps<'a> {
     let mut steps = Vec::new();
     for at in 0..there.len() {
         let name = there.name(at);
@@ -184,7 +201,7 @@ fn steps_beyond(row: &[u8], there: Cells<'_>, rules: &TableRules) -> Vec<(String
             let step = amount_or_zero(mine)
                 .zip(amount_or_zero(held))
                 .and_then(|(mine, held)| amount::sum(mine, -held));
-            steps.extend(step.filter(|step| *step > Decimal::ZERO).map(|s| (name.into_owned(), s)));
+            steps.extend(step.filter(|step| *step > Decimal::ZERO).map(|s| (name, s)));
         }
     }
     steps
@@ -196,7 +213,7 @@ fn step_row(
     number: usize,
     rules: &TableRules,
     identity: &str,
-    steps: &[(&str, Decimal)],
+    steps: &Steps<'_>,
 ) -> Leftover {
     let mut object = ObjectWriter::new();
     object.text("table", &rules.name).text("row", identity);
