@@ -65,6 +65,11 @@ fn go_on(mut till: Till, policy: &Policy) {
             }
             Call::Load { .. } => Event::LoadAnswered { call, outcome: loaded() },
             Call::Find { .. } => Event::FindAnswered { call, outcome: FindOutcome::Load(loaded()) },
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         };
         calls.extend(self::calls(till.handle(event, Millis(now), round)));
         if let Some(until) = till.next_wake() {

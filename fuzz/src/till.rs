@@ -312,6 +312,11 @@ impl World {
             Call::Find { field, value } => {
                 Event::FindAnswered { call, outcome: self.server.search(field, value) }
             }
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         }
     }
 
@@ -342,6 +347,11 @@ impl World {
             }
             Call::Load { .. } => Event::LoadAnswered { call, outcome: nothing },
             Call::Find { .. } => Event::FindAnswered { call, outcome: FindOutcome::Load(nothing) },
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         });
         Ok(())
     }
@@ -371,6 +381,11 @@ impl World {
             }
             Call::Load { .. } => Event::LoadAnswered { call, outcome: hostile::load(u)? },
             Call::Find { .. } => Event::FindAnswered { call, outcome: hostile::find(u)? },
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         };
         self.handle(event);
         Ok(())

@@ -19,7 +19,9 @@ use super::{
     Adapter, CompareAndSet, FindOutcome, Guarantees, HttpRequest, HttpResponse, SaveKind,
     TokenSupport,
 };
-use crate::core::call::{Call, CreateCall, LoadOutcome, SaveOutcome, UpdateCall};
+use crate::core::call::{
+    Call, CreateCall, LoadOutcome, Missing, NotSupported, SaveOutcome, UpdateCall,
+};
 use crate::core::json::{self, quoted, ObjectWriter};
 
 /// Which of Frappe's two HTTP interfaces is spoken.
@@ -105,13 +107,18 @@ pub struct Frappe {
 }
 
 impl Adapter for Frappe {
-    fn request(&self, call: &Call) -> HttpRequest {
-        match call {
+    fn request(&self, call: &Call) -> Result<HttpRequest, NotSupported> {
+        let missing = |what| Err(NotSupported { what });
+        Ok(match call {
             Call::Create(create) => self.create(create),
             Call::Update(update) => self.update(update),
             Call::Load { key } => self.load(key),
             Call::Find { field, value } => self.find(field, value),
-        }
+            Call::Commit(_) => return missing(Missing::Transactions),
+            Call::Lease(_) | Call::Release(_) => return missing(Missing::Leases),
+            Call::Next(_) => return missing(Missing::Sequences),
+            Call::Apply(_) => return missing(Missing::Apply),
+        })
     }
 
     fn classify_save(&self, kind: SaveKind, response: &HttpResponse<'_>) -> SaveOutcome {

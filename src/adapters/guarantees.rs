@@ -20,6 +20,8 @@ pub struct Guarantees {
     pub changes: bool,
     /// Merging at the server.
     pub apply: bool,
+    /// A stale save may wait for its turn and come back with the newest copy and a lease.
+    pub parking: bool,
 }
 
 impl Guarantees {
@@ -34,6 +36,7 @@ impl Guarantees {
             sequences: false,
             changes: false,
             apply: false,
+            parking: false,
         }
     }
 
@@ -60,6 +63,10 @@ impl Guarantees {
             ("apply", self.apply),
         ] {
             out.raw(name, if offered { b"true" } else { b"false" });
+        }
+        // Beyond the contract: said only where there is something to say.
+        if self.parking {
+            out.raw("parking", b"true");
         }
         out.finish()
     }

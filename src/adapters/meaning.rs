@@ -2,7 +2,7 @@
 
 use super::wire;
 use crate::core::call::{
-    Closed, FindOutcome, LoadOutcome, Rejection, RejectionCode, SaveOutcome, StockShortage,
+    Closed, FindOutcome, Grant, LoadOutcome, Rejection, RejectionCode, SaveOutcome, StockShortage,
 };
 use crate::core::json::{list, text_list, ObjectWriter};
 use crate::core::stamp::Stamp;
@@ -90,9 +90,12 @@ fn write_save(out: &mut ObjectWriter, outcome: &SaveOutcome) {
             write_copy(out, "stamp", stamp, document.as_deref());
             write_key(out, key);
         }
-        SaveOutcome::Stale { current, document } => {
+        SaveOutcome::Stale { current, document, fence } => {
             out.text("kind", "stale");
             write_copy(out, "current", current, document.as_deref());
+            if let Some(grant) = fence {
+                write_grant(out, grant);
+            }
         }
         SaveOutcome::Exists { key } => {
             out.text("kind", "exists");
@@ -128,6 +131,12 @@ fn write_load(out: &mut ObjectWriter, outcome: &LoadOutcome) {
         LoadOutcome::Unauthenticated { csrf } => write_unauthenticated(out, *csrf),
         LoadOutcome::Rejected(rejection) => write_rejected(out, rejection),
     }
+}
+
+fn write_grant(out: &mut ObjectWriter, grant: &Grant) {
+    let mut digits = Vec::new();
+    wire::push_number(&mut digits, grant.ttl.0);
+    out.text("fence", &grant.fence).raw("ttl", &digits);
 }
 
 fn write_copy(

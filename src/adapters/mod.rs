@@ -17,7 +17,10 @@ pub use crate::core::call::FindOutcome;
 pub use guarantees::{CompareAndSet, Guarantees, TokenSupport};
 pub use meaning::{CallKind, Meaning, SaveKind};
 
-use crate::core::call::{Call, LoadOutcome, SaveOutcome};
+use crate::core::call::{
+    Answered, ApplyOutcome, Call, CommitOutcome, LeaseOutcome, LoadOutcome, NextOutcome,
+    NotSupported, SaveOutcome,
+};
 
 /// A request to send, without origin and credentials: those are the caller's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +49,10 @@ pub struct HttpResponse<'a> {
 /// One dialect.
 pub trait Adapter {
     /// The request that makes `call`.
-    fn request(&self, call: &Call) -> HttpRequest;
+    ///
+    /// # Errors
+    /// [`NotSupported`] if this backend, so configured, has no such call. Nothing may be sent.
+    fn request(&self, call: &Call) -> Result<HttpRequest, NotSupported>;
     /// What the answer to a save means.
     fn classify_save(&self, kind: SaveKind, response: &HttpResponse<'_>) -> SaveOutcome;
     /// What the answer to a load means.
@@ -54,6 +60,41 @@ pub trait Adapter {
     /// What the answer to a search for the document whose `field` holds `value` means. With an
     /// empty `field` (not known any more) it is not checked that the server really searched.
     fn classify_find(&self, field: &str, value: &str, response: &HttpResponse<'_>) -> FindOutcome;
+    /// What the answer to a commit means.
+    fn classify_commit(&self, _: &HttpResponse<'_>) -> CommitOutcome {
+        CommitOutcome::NotSupported
+    }
+    /// What the answer to a request for a lease on the document `key` means.
+    fn classify_lease(&self, _key: &str, _: &HttpResponse<'_>) -> LeaseOutcome {
+        LeaseOutcome::NotSupported
+    }
+    /// What the answer to a request for numbers means.
+    fn classify_next(&self, _: &HttpResponse<'_>) -> NextOutcome {
+        NextOutcome::NotSupported
+    }
+    /// What the answer to an apply means.
+    fn classify_apply(&self, _key: &str, _: &HttpResponse<'_>) -> ApplyOutcome {
+        ApplyOutcome::NotSupported
+    }
+    /// What the answer to `call` means.
+    fn classify(&self, call: &Call, response: &HttpResponse<'_>) -> Answered {
+        match call {
+            Call::Create(_) => Answered::Save(self.classify_save(SaveKind::Create, response)),
+            Call::Update(update) => {
+                let kind = if update.submit { SaveKind::Submit } else { SaveKind::Update };
+                Answered::Save(self.classify_save(kind, response))
+            }
+            Call::Load { .. } => Answered::Load(self.classify_load(response)),
+            Call::Find { field, value } => {
+                Answered::Find(self.classify_find(field, value, response))
+            }
+            Call::Commit(_) => Answered::Commit(self.classify_commit(response)),
+            Call::Lease(lease) => Answered::Lease(self.classify_lease(&lease.key, response)),
+            Call::Release(_) => Answered::Released,
+            Call::Next(_) => Answered::Next(self.classify_next(response)),
+            Call::Apply(apply) => Answered::Apply(self.classify_apply(&apply.key, response)),
+        }
+    }
     /// What this backend, so configured, truly offers.
     fn guarantees(&self) -> Guarantees;
 }

@@ -1,7 +1,7 @@
 //! Adapters out of their public options, given as JSON text (contract: `frappe()`, `rest()`).
 
 use super::frappe::{Api, Encode, Frappe, MethodTemplate, Methods, Verb};
-use super::rest::{Rest, StampPlace};
+use super::rest::{Offers, Rest, StampPlace};
 use super::wire;
 use crate::core::json::{self, Kind};
 
@@ -29,7 +29,9 @@ pub fn frappe(options: &[u8]) -> Result<Frappe, &'static str> {
 }
 
 /// The REST dialect with these options: `path`, `stamp` (`"etag"` or `{"field": …}`), and beyond
-/// the contract `key`, `envelope`, `tokenField` (names of fields), `wholeAnswers`, `racy`.
+/// the contract `key`, `envelope`, `tokenField` (names of fields), `wholeAnswers`, `racy`, and
+/// `offers`: `"all"`, or a list of `"transactions"`, `"leases"`, `"sequences"`, `"changes"`,
+/// `"apply"`, `"parking"`, `"tokens"` (`Idempotency-Key` is heeded on every save).
 ///
 /// # Errors
 /// The name of the option at fault.
@@ -50,7 +52,27 @@ pub fn rest(options: &[u8]) -> Result<Rest, &'static str> {
         token_field: text(options, "tokenField"),
         whole_answers: json::member(options, "wholeAnswers") != Some(b"false"),
         racy: json::member(options, "racy") == Some(b"true"),
+        offers: json::member(options, "offers").map_or(Ok(Offers::default()), offers)?,
     })
+}
+
+fn offers(value: &[u8]) -> Result<Offers, &'static str> {
+    let mut offers = Offers::default();
+    match json::kind(value) {
+        Kind::Null => {}
+        Kind::Text if value == b"\"all\"" => offers = Offers::ALL,
+        Kind::Array => {
+            let mut known = true;
+            wire::each_element(value, &mut |name| {
+                known &= json::text(name).is_some_and(|name| offers.add(&name));
+            });
+            if !known {
+                return Err("offers");
+            }
+        }
+        Kind::Text | Kind::Bool | Kind::Number | Kind::Object => return Err("offers"),
+    }
+    Ok(offers)
 }
 
 fn template(methods: &[u8], name: &str) -> Result<Option<MethodTemplate>, &'static str> {

@@ -5,13 +5,23 @@
 //! the field's JSON text (`"1-8c9d"` with its quotes, `7` without), so it goes back in its kind.
 
 mod answer;
+mod apply;
+mod commit;
+mod lease;
+mod offers;
+mod sequence;
+
+pub use offers::Offers;
 
 use super::wire::{overlay, push_percent, push_percent_but};
 use super::{
     Adapter, CompareAndSet, FindOutcome, Guarantees, HttpRequest, HttpResponse, SaveKind,
     TokenSupport,
 };
-use crate::core::call::{Call, LoadOutcome, SaveOutcome};
+use crate::core::call::{
+    ApplyOutcome, Call, CommitOutcome, LeaseOutcome, LoadOutcome, NextOutcome, NotSupported,
+    SaveOutcome, UpdateCall,
+};
 use crate::core::json::{self, quoted, ObjectWriter};
 use std::borrow::Cow;
 
@@ -46,6 +56,8 @@ pub struct Rest {
     pub whole_answers: bool,
     /// Whether two saves at one moment may both be told they were stored (CAP 09).
     pub racy: bool,
+    /// What the server has beyond documents under a path.
+    pub offers: Offers,
 }
 
 impl Default for Rest {
@@ -58,13 +70,17 @@ impl Default for Rest {
             token_field: None,
             whole_answers: true,
             racy: false,
+            offers: Offers::default(),
         }
     }
 }
 
 impl Adapter for Rest {
-    fn request(&self, call: &Call) -> HttpRequest {
-        match call {
+    fn request(&self, call: &Call) -> Result<HttpRequest, NotSupported> {
+        if let Some((what, _)) = call.needs().filter(|(what, _)| !self.offers.has(*what)) {
+            return Err(NotSupported { what });
+        }
+        Ok(match call {
             Call::Create(create) => {
                 let body = self.wrap(Cow::Borrowed(&create.document));
                 let mut request = self.write("POST", None, body);
@@ -72,19 +88,7 @@ impl Adapter for Rest {
                 request
             }
             // A submitting save is the same: the profile's closing value is in the document.
-            Call::Update(update) => match &self.stamp {
-                StampPlace::Etag => {
-                    let body = self.wrap(Cow::Borrowed(&update.document));
-                    let mut request = self.write("PUT", Some(&update.key), body);
-                    request.headers.push(("If-Match", update.stamp.0.clone()));
-                    request
-                }
-                StampPlace::Field(field) => {
-                    let stamp = stamp_value(&update.stamp.0);
-                    let document = overlay(&update.document, &[(field, &stamp)]);
-                    self.write("PUT", Some(&update.key), self.wrap(Cow::Owned(document)))
-                }
-            },
+            Call::Update(update) => self.update(update),
             Call::Load { key } => self.read(self.document_path(Some(key))),
             Call::Find { field, value } => {
                 let mut path = self.document_path(None);
@@ -94,7 +98,12 @@ impl Adapter for Rest {
                 push_percent(&mut path, value);
                 self.read(path)
             }
-        }
+            Call::Commit(commit) => commit::request(self, commit),
+            Call::Lease(lease) => lease::request(self, lease),
+            Call::Release(release) => lease::release(self, release),
+            Call::Next(next) => sequence::request(self, next),
+            Call::Apply(apply) => apply::request(self, apply),
+        })
     }
 
     fn classify_save(&self, kind: SaveKind, response: &HttpResponse<'_>) -> SaveOutcome {
@@ -109,15 +118,85 @@ impl Adapter for Rest {
         answer::find(self, field, value, response)
     }
 
+    fn classify_commit(&self, response: &HttpResponse<'_>) -> CommitOutcome {
+        commit::outcome(self, response)
+    }
+
+    fn classify_lease(&self, key: &str, response: &HttpResponse<'_>) -> LeaseOutcome {
+        lease::outcome(self, key, response)
+    }
+
+    fn classify_next(&self, response: &HttpResponse<'_>) -> NextOutcome {
+        sequence::outcome(response)
+    }
+
+    fn classify_apply(&self, key: &str, response: &HttpResponse<'_>) -> ApplyOutcome {
+        apply::outcome(self, key, response)
+    }
+
     fn guarantees(&self) -> Guarantees {
-        Guarantees::plain(
-            if self.racy { CompareAndSet::Racy } else { CompareAndSet::Atomic },
-            if self.token_field.is_some() { TokenSupport::Field } else { TokenSupport::None },
-        )
+        let token = match (self.offers.tokens, &self.token_field) {
+            (true, _) => TokenSupport::Native,
+            (false, Some(_)) => TokenSupport::Field,
+            (false, None) => TokenSupport::None,
+        };
+        let compare = if self.racy { CompareAndSet::Racy } else { CompareAndSet::Atomic };
+        Guarantees {
+            transactions: self.offers.transactions,
+            leases: self.offers.leases,
+            sequences: self.offers.sequences,
+            changes: self.offers.changes,
+            apply: self.offers.apply,
+            parking: self.offers.parking,
+            ..Guarantees::plain(compare, token)
+        }
     }
 }
 
 impl Rest {
+    fn update(&self, update: &UpdateCall) -> HttpRequest {
+        let mut request = match &self.stamp {
+            StampPlace::Etag => {
+                let body = self.wrap(Cow::Borrowed(&update.document));
+                let mut request = self.write("PUT", Some(&update.key), body);
+                request.headers.push(("If-Match", update.stamp.0.clone()));
+                request
+            }
+            StampPlace::Field(field) => {
+                let stamp = stamp_value(&update.stamp.0);
+                let document = overlay(&update.document, &[(field, &stamp)]);
+                self.write("PUT", Some(&update.key), self.wrap(Cow::Owned(document)))
+            }
+        };
+        if self.offers.tokens {
+            request.headers.push(("Idempotency-Key", update.token.clone()));
+        }
+        if let (Some(fence), true) = (&update.fence, self.offers.leases) {
+            request.headers.push(("Fence", fence.clone()));
+        }
+        if let (Some(park), true) = (update.park, self.offers.parking) {
+            let preferred = Some(("park", park.0));
+            request.headers.push(offers::prefer(preferred, true));
+        } else if self.offers != Offers::default() {
+            request.headers.push(offers::prefer(None, true));
+        }
+        request
+    }
+
+    /// A route beyond the documents: of the collection, or of one document.
+    fn route(&self, key: Option<&str>, name: &str) -> String {
+        let mut path = self.document_path(key);
+        path.push('/');
+        path.push_str(name);
+        path
+    }
+
+    fn post(&self, path: String, body: Vec<u8>) -> HttpRequest {
+        let mut request = self.write("POST", None, body);
+        request.path = path;
+        request
+    }
+
     fn document_path(&self, key: Option<&str>) -> String {
         let mut path = String::from("/");
         // What the configuration has encoded already stays.

@@ -2,8 +2,15 @@
 //!
 //! A verdict that is none proves nothing: a save is in doubt, a load is made again.
 
+mod offered;
+
+pub use offered::{
+    apply_outcome, apply_request, commit_outcome, commit_requests, lease_outcome, next_outcome,
+};
+
 use crate::core::call::{
-    Closed, FindOutcome, LoadOutcome, Loaded, Rejection, RejectionCode, SaveOutcome, StockShortage,
+    Closed, FindOutcome, Grant, LoadOutcome, Loaded, Rejection, RejectionCode, SaveOutcome,
+    StockShortage,
 };
 use crate::core::json::{self, Kind, ObjectWriter};
 use crate::core::stamp::Stamp;
@@ -60,6 +67,7 @@ pub fn save_outcome(verdict: &[u8]) -> SaveOutcome {
         Some("stale") => SaveOutcome::Stale {
             current: word(verdict, "current").map(Stamp),
             document: document(),
+            fence: grant(verdict),
         },
         Some("exists") => SaveOutcome::Exists { key: word(verdict, "key") },
         Some("gone") => SaveOutcome::Gone,
@@ -83,9 +91,21 @@ fn flag(object: &[u8], name: &str) -> bool {
 }
 
 /// Milliseconds, whole: a fraction is cut off.
-fn retry_after(verdict: &[u8]) -> Option<Millis> {
-    let text = std::str::from_utf8(json::member(verdict, "retryAfter")?).ok()?;
+fn millis(verdict: &[u8], name: &str) -> Option<Millis> {
+    let text = std::str::from_utf8(json::member(verdict, name)?).ok()?;
     text.split('.').next()?.parse().ok().map(Millis)
+}
+
+fn retry_after(verdict: &[u8]) -> Option<Millis> {
+    millis(verdict, "retryAfter")
+}
+
+fn grant(verdict: &[u8]) -> Option<Grant> {
+    Some(grant_of(word(verdict, "fence")?, millis(verdict, "ttl")?))
+}
+
+fn grant_of(fence: String, ttl: Millis) -> Grant {
+    Grant { fence, ttl }
 }
 
 fn rejection(verdict: &[u8]) -> Rejection {
@@ -138,8 +158,17 @@ pub fn save_request(call: &crate::core::call::Call) -> Option<Vec<u8>> {
             if update.submit {
                 object.raw("submit", b"true");
             }
+            if let Some(fence) = &update.fence {
+                object.text("fence", fence);
+            }
         }
-        Call::Load { .. } | Call::Find { .. } => return None,
+        Call::Load { .. }
+        | Call::Find { .. }
+        | Call::Commit(_)
+        | Call::Lease(_)
+        | Call::Release(_)
+        | Call::Next(_)
+        | Call::Apply(_) => return None,
     }
     Some(object.finish())
 }

@@ -161,13 +161,13 @@ pub(super) fn header<'a>(response: &HttpResponse<'a>, name: &str) -> Option<&'a 
 }
 
 /// `Retry-After` where it counts seconds. A date is ignored: clocks differ.
-fn retry_after(response: &HttpResponse<'_>) -> Option<Millis> {
+pub(super) fn retry_after(response: &HttpResponse<'_>) -> Option<Millis> {
     let seconds = number(header(response, "retry-after")?.as_bytes().trim_ascii())?;
     Some(Millis(seconds.saturating_mul(1_000).min(WAIT_MS_MAX)))
 }
 
 /// A whole number, the largest one if it is too large.
-fn number(digits: &[u8]) -> Option<u64> {
+pub(super) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }

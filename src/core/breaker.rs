@@ -6,7 +6,10 @@
 //! all that waited goes out. Being signed out is the same with another cause: one call probes
 //! when somebody asks, and time does not help.
 
-use super::call::{FindOutcome, LoadOutcome, SaveOutcome};
+use super::call::{
+    Answered, ApplyOutcome, CommitOutcome, FindOutcome, LeaseOutcome, LoadOutcome, NextOutcome,
+    SaveOutcome,
+};
 use super::event::Queued;
 use super::json::ObjectWriter;
 use super::policy::{BREAKER_MS_MAX, CALLS_MAX, FAILURES_MAX};
@@ -153,6 +156,37 @@ impl From<&SaveOutcome> for Health {
             | SaveOutcome::Gone
             | SaveOutcome::Closed(_)
             | SaveOutcome::Rejected(_) => Health::Well,
+        }
+    }
+}
+
+impl From<&Answered> for Health {
+    fn from(answered: &Answered) -> Health {
+        let busy =
+            |after: &Option<Millis>| Health::Ill { reached: Some(true), retry_after: *after };
+        let unknown = Health::Ill { reached: None, retry_after: None };
+        match answered {
+            Answered::Save(outcome) => outcome.into(),
+            Answered::Load(outcome) => outcome.into(),
+            Answered::Find(outcome) => outcome.into(),
+            Answered::Commit(CommitOutcome::Unavailable { retry_after })
+            | Answered::Next(NextOutcome::Unavailable { retry_after })
+            | Answered::Apply(ApplyOutcome::Unavailable { retry_after }) => busy(retry_after),
+            Answered::Lease(LeaseOutcome::Unavailable { retry_after, reached }) => {
+                Health::Ill { reached: Some(*reached), retry_after: *retry_after }
+            }
+            Answered::Commit(CommitOutcome::InDoubt)
+            | Answered::Next(NextOutcome::InDoubt)
+            | Answered::Apply(ApplyOutcome::InDoubt) => unknown,
+            Answered::Commit(CommitOutcome::Unauthenticated { .. })
+            | Answered::Lease(LeaseOutcome::Unauthenticated { .. })
+            | Answered::Next(NextOutcome::Unauthenticated { .. })
+            | Answered::Apply(ApplyOutcome::Unauthenticated { .. }) => Health::SignedOut,
+            Answered::Commit(_)
+            | Answered::Lease(_)
+            | Answered::Released
+            | Answered::Next(_)
+            | Answered::Apply(_) => Health::Well,
         }
     }
 }

@@ -7,6 +7,16 @@
 use super::stamp::Stamp;
 use super::time::Millis;
 
+mod apply;
+mod commit;
+mod lease;
+mod next;
+
+pub use apply::{ApplyCall, ApplyOutcome, Submission};
+pub use commit::{CommitCall, CommitOutcome, Write};
+pub use lease::{Grant, LeaseCall, LeaseOutcome, ReleaseCall};
+pub use next::{NextCall, NextOutcome};
+
 /// Largest answer body that is read, in bytes. A larger one counts as unreadable.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -29,6 +39,128 @@ pub enum Call {
         /// Its value.
         value: String,
     },
+    /// Store several documents, all or nothing.
+    Commit(CommitCall),
+    /// Ask for a lease on a document, or renew it.
+    Lease(LeaseCall),
+    /// Give a lease back before it ends by itself.
+    Release(ReleaseCall),
+    /// Take the next numbers of a sequence.
+    Next(NextCall),
+    /// Let the server merge: the edits since a stamp.
+    Apply(ApplyCall),
+}
+
+impl Call {
+    /// What a backend needs, beyond loads, searches and saves, to carry this out; and the answer
+    /// where it has not got it.
+    #[must_use]
+    pub fn needs(&self) -> Option<(Missing, Answered)> {
+        Some(match self {
+            Call::Create(_) | Call::Update(_) | Call::Load { .. } | Call::Find { .. } => {
+                return None;
+            }
+            Call::Commit(_) => {
+                (Missing::Transactions, Answered::Commit(CommitOutcome::NotSupported))
+            }
+            Call::Lease(_) => (Missing::Leases, Answered::Lease(LeaseOutcome::NotSupported)),
+            Call::Release(_) => (Missing::Leases, Answered::Released),
+            Call::Next(_) => (Missing::Sequences, Answered::Next(NextOutcome::NotSupported)),
+            Call::Apply(_) => (Missing::Apply, Answered::Apply(ApplyOutcome::NotSupported)),
+        })
+    }
+}
+
+/// What the answer to a call means, whatever the call was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// To [`Call::Create`] or [`Call::Update`].
+    Save(SaveOutcome),
+    /// To [`Call::Load`].
+    Load(LoadOutcome),
+    /// To [`Call::Find`].
+    Find(FindOutcome),
+    /// To [`Call::Commit`].
+    Commit(CommitOutcome),
+    /// To [`Call::Lease`].
+    Lease(LeaseOutcome),
+    /// To [`Call::Release`], whatever came: a lease that was not given back ends by itself.
+    Released,
+    /// To [`Call::Next`].
+    Next(NextOutcome),
+    /// To [`Call::Apply`].
+    Apply(ApplyOutcome),
+}
+
+/// Something that the backend has not got and that cannot be made up for on this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotSupported {
+    /// What is missing, by its name in the backend's guarantees.
+    pub what: Missing,
+}
+
+/// What a backend may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Several documents, all or nothing.
+    Transactions,
+    /// Locks that end by themselves.
+    Leases,
+    /// Numbers given out once.
+    Sequences,
+    /// Merging at the server.
+    Apply,
+    /// A search by a unique field.
+    Find,
+    /// Of several saves with one stamp at most one is stored.
+    CompareAndSet,
+}
+
+impl Missing {
+    /// The name in the backend's guarantees.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Missing::Transactions => "transactions",
+            Missing::Leases => "leases",
+            Missing::Sequences => "sequences",
+            Missing::Apply => "apply",
+            Missing::Find => "find",
+            Missing::CompareAndSet => "compareAndSet",
+        }
+    }
+
+    /// What a team adds to have it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Missing::Transactions => {
+                "the backend stores one document at a time, and several one by one are not \
+                 all or nothing: give it a method that stores a list of documents in one \
+                 transaction, each only if its stamp is current (`commit` of a backend of your \
+                 own; `offers: [\"transactions\"]` where the server has the route _commit)"
+            }
+            Missing::Leases => {
+                "the backend has no leases: use the strategy \"optimistic\", or give it `lease` \
+                 and `release` (`offers: [\"leases\"]` where the server has the route _lease)"
+            }
+            Missing::Sequences => {
+                "the backend has no sequences, and a number read and written back can be given \
+                 out twice: give it a method that counts in one atomic statement (`next` of a \
+                 backend of your own; `offers: [\"sequences\"]` where the server has the route \
+                 _sequences)"
+            }
+            Missing::Apply => {
+                "the backend does not merge: save the merged document instead (`offers: \
+                 [\"apply\"]` where the server has the route _apply)"
+            }
+            Missing::CompareAndSet => {
+                "two that save at the same moment may both be told that they were stored: give \
+                 the backend a save that compares the stamp and stores in one atomic step"
+            }
+            Missing::Find => "the backend has no search by a unique field: give it a method `find`",
+        }
+    }
 }
 
 /// See [`Call::Create`].
@@ -56,6 +188,13 @@ pub struct UpdateCall {
     pub token: String,
     /// Whether the document is to be submitted (closed) with this save.
     pub submit: bool,
+    /// The fence of the lease that this save is made under. The server refuses it as stale if a
+    /// newer one was granted or the lease is over.
+    pub fence: Option<String>,
+    /// If the save is stale: wait in the document's queue, and answer in its turn with the newest
+    /// copy and a lease of this length ([`SaveOutcome::Stale`]'s `fence`). Only where the backend
+    /// parks; others answer at once.
+    pub park: Option<Millis>,
 }
 
 /// A document as a server answered it.
@@ -88,6 +227,8 @@ pub enum SaveOutcome {
         current: Option<Stamp>,
         /// The newest copy, if the answer carries it.
         document: Option<Vec<u8>>,
+        /// A lease on the document, if the save was parked and this is its turn.
+        fence: Option<Grant>,
     },
     /// The unique token or key is taken: look the document up.
     Exists {

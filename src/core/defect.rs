@@ -121,6 +121,14 @@ pub fn without_stamp(call: Call) -> Call {
         Call::Update(update) if is(Defect::NoStamp) => {
             Call::Update(UpdateCall { stamp: Stamp(String::new()), ..update })
         }
-        call @ (Call::Update(_) | Call::Create(_) | Call::Load { .. } | Call::Find { .. }) => call,
+        call @ (Call::Update(_)
+        | Call::Create(_)
+        | Call::Load { .. }
+        | Call::Find { .. }
+        | Call::Commit(_)
+        | Call::Lease(_)
+        | Call::Release(_)
+        | Call::Next(_)
+        | Call::Apply(_)) => call,
     }
 }

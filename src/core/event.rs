@@ -1,7 +1,7 @@
 //! What can happen to a till, what it wants done, and what it tells the page.
 
 use super::breaker::Health;
-use super::call::{Call, FindOutcome, LoadOutcome, Rejection, SaveOutcome};
+use super::call::{Answered, Call, FindOutcome, LoadOutcome, Rejection, SaveOutcome};
 use super::change::EditError;
 use super::conflict::Conflict;
 use super::document::DocumentError;
@@ -131,6 +131,13 @@ pub enum Event {
         /// What the answer means.
         outcome: FindOutcome,
     },
+    /// A call of any kind was answered.
+    Answered {
+        /// Which call.
+        call: CallId,
+        /// What the answer means.
+        answered: Answered,
+    },
     /// Somebody takes up what waits, or what was parked: it is sent now.
     Retry {
         /// The draft.
@@ -172,6 +179,7 @@ impl Event {
             Event::SaveAnswered { call, outcome } => Some((*call, outcome.into())),
             Event::LoadAnswered { call, outcome } => Some((*call, outcome.into())),
             Event::FindAnswered { call, outcome } => Some((*call, outcome.into())),
+            Event::Answered { call, answered } => Some((*call, answered.into())),
             Event::Open { .. }
             | Event::Refresh { .. }
             | Event::Heard { .. }
@@ -214,6 +222,7 @@ impl Event {
             | Event::SaveAnswered { .. }
             | Event::LoadAnswered { .. }
             | Event::FindAnswered { .. }
+            | Event::Answered { .. }
             | Event::Wake => false,
         }
     }

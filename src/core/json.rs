@@ -10,7 +10,7 @@ mod scan;
 mod write;
 pub(crate) use scan::{common, equal, has_escape, hash, same, skip_short};
 use scan::{skip_number, skip_string};
-pub use write::{list, push_text, quoted, text_list, ObjectWriter};
+pub use write::{list, push_text, quoted, text_list, with_member, ObjectWriter};
 
 /// Deepest nesting that is read. Deeper text is an error, so recursion is bounded.
 pub const DEPTH_MAX: usize = 72;

@@ -3,6 +3,7 @@
 //! Start reading at [`till`]. It never says HTTP, header, browser tab, IndexedDB or the name of
 //! any backend.
 
+pub mod allocation;
 pub mod amount;
 pub mod breaker;
 pub mod call;
@@ -14,6 +15,7 @@ pub mod diff;
 pub mod document;
 pub mod draft;
 pub mod event;
+pub mod find_or_create;
 pub mod journal;
 pub mod json;
 pub mod merge;
@@ -28,6 +30,9 @@ pub mod random;
 pub mod reapply;
 pub mod render;
 pub mod retry;
+pub mod sequence;
 pub mod stamp;
 pub mod till;
 pub mod time;
+pub mod transaction;
+pub mod transfer;

@@ -156,6 +156,56 @@ impl Schedule {
     }
 }
 
+/// Tries of one kind since something last went well.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tries {
+    count: u32,
+    since: Millis,
+    last_wait: Option<u64>,
+}
+
+impl Tries {
+    /// One more came to nothing: what follows.
+    pub(super) fn another(
+        &mut self,
+        schedule: &Schedule,
+        now: Millis,
+        random: u32,
+        retry_after: Option<Millis>,
+    ) -> Retry {
+        // A wall clock that jumps back does not prolong it.
+        self.since = if self.count == 0 { now } else { self.since.min(now) };
+        self.count += 1;
+        let after = retry_after.map(|wait| wait.0);
+        let next = schedule.decide(self.count, self.since, now, random, self.last_wait, after);
+        if let Retry::At(until) = next {
+            self.last_wait = Some(until.since(now).0);
+        }
+        next
+    }
+}
+
+/// A moment that is waited for, and since when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wait {
+    since: Millis,
+    pub(super) until: Millis,
+}
+
+impl Wait {
+    pub(super) fn new(now: Millis, until: Millis) -> Wait {
+        Wait { since: now, until }
+    }
+
+    /// A wall clock that jumps back must not make the wait longer.
+    pub(super) fn follow_clock(&mut self, now: Millis) {
+        if now < self.since {
+            let length = self.until.since(self.since).0.min(WAIT_MS_MAX);
+            *self = Wait { since: now, until: now.plus(Millis(length)) };
+        }
+    }
+}
+
 /// `range * random / 2^32`.
 fn portion(range: u64, random: u32) -> u64 {
     ((u128::from(range) * u128::from(random)) >> 32) as u64

@@ -6,6 +6,7 @@
 //! effects. Not here: clocks, chance, storage, requests, waiting.
 
 use super::breaker::Breaker;
+use super::call::Answered;
 use super::document::DocumentError;
 use super::draft::{name_of_successor, Draft, Phase, Turn};
 use super::event::{CallId, DraftId, Effect, Event, Misuse, Step, Told};
@@ -291,6 +292,23 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
                 draft.on_find_answer(outcome, turn);
             }
         }
+        Event::Answered { call, answered } => match answered {
+            Answered::Save(outcome) => {
+                dispatch(drafts, Event::SaveAnswered { call, outcome }, turn)?
+            }
+            Answered::Load(outcome) => {
+                dispatch(drafts, Event::LoadAnswered { call, outcome }, turn)?
+            }
+            Answered::Find(outcome) => {
+                dispatch(drafts, Event::FindAnswered { call, outcome }, turn)?
+            }
+            // No draft makes these calls.
+            Answered::Commit(_)
+            | Answered::Lease(_)
+            | Answered::Released
+            | Answered::Next(_)
+            | Answered::Apply(_) => {}
+        },
         Event::Wake => {
             for draft in drafts {
                 if draft.wake_at().is_some_and(|until| until <= turn.now) {

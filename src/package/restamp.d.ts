@@ -339,11 +339,14 @@ export function frappe(o: FetchOptions & {
 /**
  * Any REST server. The stamp is the ETag, sent back as If-Match, or a field of the body. `key`: the field that holds a document's
  * key (default id, name or key). `envelope`: the member of every body that holds the document. `wholeAnswers: false`: answers to
- * saves leave parts of the document out. `racy`: two saves at once may both be told that they were stored.
+ * saves leave parts of the document out. `racy`: two saves at once may both be told that they were stored. `offers`: what the server
+ * has beyond documents under a path, as the reference backend has all of it: `POST _commit`, `KEY/_lease`, `_sequences/NAME`,
+ * `_changes`, `KEY/_apply`, `Prefer: park`, and `Idempotency-Key` heeded on every save.
  */
 export function rest(o: FetchOptions & {
   path: string; stamp?: "etag" | { field: string };
   key?: string; envelope?: string; tokenField?: string; wholeAnswers?: boolean; racy?: boolean;
+  offers?: "all" | ("transactions" | "leases" | "sequences" | "changes" | "apply" | "parking" | "tokens")[];
 }): Backend;
 /** A front-end's own server method: which argument carries the document and how, and where the answer holds it. */
 export interface MethodTemplate { method?: "GET" | "POST" | "PUT"; path: string; args?: Record<string, string>; encode?: "json" | "json-string" | "form"; answer?: string }
@@ -352,6 +355,8 @@ export interface MethodTemplate { method?: "GET" | "POST" | "PUT"; path: string;
 export interface Guarantees {
   /** "racy": a stale save is refused, but two at the same moment may both be told it was saved (seen on real servers): read back by token. */
   compareAndSet: "atomic" | "racy" | "none"; token: "native" | "field" | "none"; transactions: boolean; leases: boolean; sequences: boolean; changes: boolean; apply: boolean;
+  /** A stale save may wait for its turn and come back with the newest document and a lease. */
+  parking?: boolean;
 }
 /** Any backend at all: load and save; the rest is used where present. */
 export interface Backend {

@@ -50,7 +50,9 @@ impl Http {
         call: &Call,
         signal: Option<AbortSignal>,
     ) -> (Answer, Option<String>) {
-        let request = self.adapter.request(call);
+        let Ok(request) = self.adapter.request(call) else {
+            return (Answer::not_implemented(), None);
+        };
         let mut headers = Vec::new();
         if let Some(authorization) = &self.authorization {
             headers.push(("Authorization", authorization.clone()));
@@ -100,7 +102,14 @@ impl Http {
         let kind = match call {
             Call::Create(_) => SaveKind::Create,
             Call::Update(update) if update.submit => SaveKind::Submit,
-            Call::Update(_) | Call::Load { .. } | Call::Find { .. } => SaveKind::Update,
+            Call::Update(_)
+            | Call::Load { .. }
+            | Call::Find { .. }
+            | Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => SaveKind::Update,
         };
         let (answer, refused) = self.answer_with(call, signal.clone()).await;
         let outcome = self.adapter.classify_save(kind, &answer.response());
@@ -194,8 +203,17 @@ fn save_call(request: &[u8]) -> Option<Call> {
     })
     .ok()?;
     let submit = json::member(request, "submit") == Some(b"true");
-    let stamp = Stamp(word("stamp")?);
-    Some(Call::Update(UpdateCall { key, document, changed, stamp, token, submit }))
+    let (stamp, fence) = (Stamp(word("stamp")?), word("fence"));
+    Some(Call::Update(UpdateCall {
+        key,
+        document,
+        changed,
+        stamp,
+        token,
+        submit,
+        fence,
+        park: None,
+    }))
 }
 
 fn made(
@@ -323,7 +341,22 @@ impl Backend {
             (Backend::Http(http), Call::Create(_) | Call::Update(_)) => {
                 Event::SaveAnswered { call: id, outcome: http.save(&call, None).await }
             }
+            (
+                Backend::Http(http),
+                Call::Commit(_)
+                | Call::Lease(_)
+                | Call::Release(_)
+                | Call::Next(_)
+                | Call::Apply(_),
+            ) => {
+                let answer = http.answer(&call, None).await;
+                let answered = http.adapter.classify(&call, &answer.response());
+                Event::Answered { call: id, answered }
+            }
             (Backend::Page(object, closing), _) => {
+                if let Some((_, answered)) = call.needs() {
+                    return Event::Answered { call: id, answered };
+                }
                 // A rejected promise is no verdict: then nothing is proven.
                 let verdict = ask(object, closing, &call).await.unwrap_or_default();
                 match call {
@@ -333,7 +366,14 @@ impl Backend {
                     Call::Find { .. } => {
                         Event::FindAnswered { call: id, outcome: verdict::find_outcome(&verdict) }
                     }
-                    Call::Load { .. } | Call::Create(_) | Call::Update(_) => {
+                    Call::Load { .. }
+                    | Call::Create(_)
+                    | Call::Update(_)
+                    | Call::Commit(_)
+                    | Call::Lease(_)
+                    | Call::Release(_)
+                    | Call::Next(_)
+                    | Call::Apply(_) => {
                         Event::LoadAnswered { call: id, outcome: verdict::load_outcome(&verdict) }
                     }
                 }
@@ -357,6 +397,9 @@ async fn ask(object: &JsValue, closing: &AbortController, call: &Call) -> Result
         Call::Create(_) | Call::Update(_) => {
             let request = parse(&verdict::save_request(call).unwrap_or_default());
             method("save")?.call2(object, &request, &signal)?
+        }
+        Call::Commit(_) | Call::Lease(_) | Call::Release(_) | Call::Next(_) | Call::Apply(_) => {
+            return Err(JsValue::UNDEFINED);
         }
     };
     stringify(&limit.settle(&promise).await?, "verdict")

@@ -35,6 +35,11 @@ impl Answer {
         Answer { status: 0, headers: Vec::new(), body: Vec::new() }
     }
 
+    /// The answer of a server that has no such route.
+    pub(super) fn not_implemented() -> Answer {
+        Answer { status: 501, ..Answer::none() }
+    }
+
     pub(super) fn response(&self) -> HttpResponse<'_> {
         HttpResponse { status: self.status, headers: &self.headers, body: &self.body }
     }

@@ -39,6 +39,7 @@ impl Runner {
             Event::SaveAnswered { .. }
             | Event::LoadAnswered { .. }
             | Event::FindAnswered { .. }
+            | Event::Answered { .. }
             | Event::Heard { .. }
             | Event::Retry { .. }
             | Event::Park { .. }
@@ -126,6 +127,7 @@ impl Runner {
             | Event::SaveAnswered { .. }
             | Event::LoadAnswered { .. }
             | Event::FindAnswered { .. }
+            | Event::Answered { .. }
             | Event::Heard { .. }
             | Event::Retry { .. }
             | Event::Park { .. }
@@ -203,6 +205,7 @@ impl Runner {
             | Event::SaveAnswered { .. }
             | Event::LoadAnswered { .. }
             | Event::FindAnswered { .. }
+            | Event::Answered { .. }
             | Event::Heard { .. }
             | Event::Retry { .. }
             | Event::Park { .. }

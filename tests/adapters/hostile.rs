@@ -147,3 +147,54 @@ fn odd_members_change_nothing() {
         assert_eq!(all(&Frappe::default(), 200, body)[3], "in doubt");
     }
 }
+
+/// Whatever comes: no panic, and without a status or with half a body nothing was done.
+#[test]
+fn answers_to_further_calls_that_break_off_prove_nothing() {
+    use restamp::adapters::rest::Offers;
+    use restamp::core::call::{
+        Answered, ApplyCall, ApplyOutcome, Call, CommitCall, CommitOutcome, LeaseCall,
+        LeaseOutcome, NextCall, NextOutcome,
+    };
+    use restamp::core::stamp::Stamp;
+    use restamp::core::time::Millis;
+    let (key, token) = (String::from("k"), String::from("t"));
+    let stamp = Stamp(String::from("\"1\""));
+    let calls = [
+        Call::Commit(CommitCall { writes: Vec::new(), token: token.clone() }),
+        Call::Lease(LeaseCall {
+            key: key.clone(),
+            holder: String::from("h"),
+            ttl: Millis(1),
+            wait: None,
+            with_document: true,
+        }),
+        Call::Next(NextCall { sequence: key.clone(), count: 1, token: token.clone() }),
+        Call::Apply(ApplyCall { key, ops: Vec::new(), stamp, token, submit: None }),
+    ];
+    let success = |answered: &Answered| {
+        matches!(
+            answered,
+            Answered::Commit(CommitOutcome::Committed { .. })
+                | Answered::Lease(LeaseOutcome::Granted { .. })
+                | Answered::Next(NextOutcome::Numbers { .. })
+                | Answered::Apply(ApplyOutcome::Applied { .. })
+        )
+    };
+    let rest = Rest { offers: Offers::ALL, ..Rest::default() };
+    let body = br#"{"documents":[{"id":"k","stamp":"\"2\"","doc":{}}],"fence":"1","ttl":9,"first":"1","count":1,"stamp":"\"2\"","doc":{},"stale":["k"],"code":"conflict","conflicts":[1]}"#;
+    for call in &calls {
+        let told = |status: u16, body: &[u8]| {
+            rest.classify(call, &HttpResponse { status, headers: &[], body })
+        };
+        assert!(success(&told(200, body)), "{call:?}");
+        for end in 0..body.len() {
+            assert!(!success(&told(200, &body[..end])), "{call:?} cut at {end}");
+        }
+        for status in (0..200).chain(300..=599) {
+            for body in [&body[..], b"", b"[]", b"<html>", b"{\"code\":7}"] {
+                assert!(!success(&told(status, body)), "{call:?} {status}");
+            }
+        }
+    }
+}

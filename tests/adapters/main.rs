@@ -7,6 +7,8 @@ mod frappe;
 mod frappe_recorded;
 mod frappe_requests;
 mod hostile;
+mod page_offered;
 mod recorded;
 mod rest;
+mod rest_offers;
 mod rest_recorded;

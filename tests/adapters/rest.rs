@@ -8,7 +8,7 @@ use restamp::core::call::{Call, CreateCall, UpdateCall};
 use restamp::core::stamp::Stamp;
 
 fn request(adapter: &Rest, call: &Call) -> String {
-    let request = adapter.request(call);
+    let request = adapter.request(call).unwrap();
     let mut out = format!("{} {}", request.method, request.path);
     for (name, value) in &request.headers {
         if *name != "Accept" && *name != "Content-Type" {
@@ -30,6 +30,8 @@ fn update(document: &str, stamp: &str) -> Call {
         stamp: Stamp(String::from(stamp)),
         token: String::from("s-1"),
         submit: false,
+        fence: None,
+        park: None,
     })
 }
 

@@ -313,6 +313,11 @@ impl Desk {
             Call::Find { field, value } => {
                 Event::FindAnswered { call, outcome: self.server.find(field, value) }
             }
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         }
     }
 
@@ -339,6 +344,11 @@ impl Desk {
                 let outcome = FindOutcome::Load(nothing());
                 self.handle(Event::FindAnswered { call, outcome });
             }
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         }
     }
 

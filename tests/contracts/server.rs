@@ -99,7 +99,15 @@ impl Server {
         match call {
             Call::Create(create) => self.create(create, who),
             Call::Update(update) => self.update(update, who),
-            Call::Load { .. } | Call::Find { .. } => panic!("not a save"),
+            Call::Load { .. }
+            | Call::Find { .. }
+            | Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => {
+                panic!("not a save")
+            }
         }
     }
 
@@ -151,7 +159,7 @@ impl Server {
         let Some(stored) = self.docs.get(&call.key) else { return SaveOutcome::Gone };
         let stored = stored.clone();
         if stored["modified"] != json!(call.stamp.0) && !self.overwrites {
-            return SaveOutcome::Stale { current: None, document: None };
+            return SaveOutcome::Stale { current: None, document: None, fence: None };
         }
         if stored["docstatus"] != json!(0) {
             let code = "Cannot edit a submitted or cancelled document";

@@ -27,7 +27,7 @@ impl World {
         if let Some(token) = &token {
             self.model.captures(cart, token);
         }
-        let request = self.adapter.request(&call);
+        let request = self.adapter.request(&call).expect("a call of a draft");
         let session = self.devices[self.pages[page].device].session;
         let mail = Rc::new(Mail { page, cart, id, call, request, token, session });
         self.check_overlap(page, &mail);
@@ -51,6 +51,11 @@ impl World {
                 let drafts = till.drafts().iter().filter(|draft| Some(draft.key()) == key).count();
                 (drafts, flying.filter(|other| key_of(&other.call) == key).count())
             }
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         };
         assert!(calls < drafts, "calls of one draft overlap");
     }
@@ -80,6 +85,11 @@ impl World {
                 };
                 carts.values().find(sent).copied().or_else(|| by_key(&update.key))
             }
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         };
         found.unwrap_or_else(|| panic!("whose call is this? {call:?}"))
     }
@@ -221,6 +231,11 @@ impl World {
                 call,
                 outcome: self.adapter.classify_find(field, value, response),
             },
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         }
     }
 }
@@ -230,6 +245,9 @@ fn key_of(call: &Call) -> Option<&str> {
         Call::Update(update) => Some(&update.key),
         Call::Load { key } => Some(key),
         Call::Create(_) | Call::Find { .. } => None,
+        Call::Commit(_) | Call::Lease(_) | Call::Release(_) | Call::Next(_) | Call::Apply(_) => {
+            panic!("no draft makes this call")
+        }
     }
 }
 
@@ -242,6 +260,9 @@ fn named(call: &Call) -> String {
         }
         Call::Load { key } => format!("load {key}"),
         Call::Find { .. } => "find".into(),
+        Call::Commit(_) | Call::Lease(_) | Call::Release(_) | Call::Next(_) | Call::Apply(_) => {
+            panic!("no draft makes this call")
+        }
     }
 }
 

@@ -114,6 +114,11 @@ impl Station {
                 call,
                 outcome: FindOutcome::Load(self.adapter.classify_load(&response)),
             },
+            Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => panic!("no draft makes this call"),
         };
         self.handle(event, now, chance)
     }
@@ -146,7 +151,7 @@ impl Station {
         for effect in self.till.handle(event, at, chance.many_bits()) {
             match effect {
                 Effect::Call { id, call } => {
-                    let request = self.adapter.request(&call);
+                    let request = self.adapter.request(&call).expect("a call of a draft");
                     self.calls.push((id, call));
                     sent.push(Sent { id, request, for_a_save: false });
                 }

@@ -13,7 +13,7 @@ use super::super::samples::{INVOICES, ORDERS};
 pub fn save(u: &mut Unstructured<'_>) -> Result<SaveOutcome> {
     Ok(match u.int_in_range(0..=9)? {
         0 => SaveOutcome::Saved { key: key(u)?, stamp: stamp(u)?, document: document(u)? },
-        1 => SaveOutcome::Stale { current: stamp(u)?, document: document(u)? },
+        1 => SaveOutcome::Stale { current: stamp(u)?, document: document(u)?, fence: None },
         2 => SaveOutcome::Exists { key: key(u)? },
         3 => SaveOutcome::Gone,
         4 => SaveOutcome::Closed(Closed::Submitted),

@@ -43,7 +43,13 @@ impl World {
         let (document, token) = match call {
             Call::Create(create) => (&create.document, &create.token),
             Call::Update(update) => (&update.document, &update.token),
-            Call::Load { .. } | Call::Find { .. } => return check_requests(call),
+            Call::Load { .. }
+            | Call::Find { .. }
+            | Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => return check_requests(call),
         };
         assert!(Document::parse(document.clone(), &self.policy.profile).is_ok());
         let told = self.journal.iter().any(|entry| {
@@ -145,7 +151,7 @@ fn check_requests(call: &Call) {
     let frappe = Frappe { doctype: "Sales Invoice".into(), ..Frappe::default() };
     let rest = Rest { path: "/orders".into(), ..Rest::default() };
     for adapter in [&frappe as &dyn Adapter, &rest] {
-        let request = adapter.request(call);
+        let Ok(request) = adapter.request(call) else { continue };
         let sendable = |text: &str| text.bytes().all(|byte| (0x21..0x7f).contains(&byte));
         assert!(request.path.starts_with('/') && sendable(&request.path), "{}", request.path);
         if let Some(body) = &request.body {

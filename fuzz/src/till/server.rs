@@ -75,14 +75,20 @@ impl Server {
                     return Some(SaveOutcome::Gone);
                 };
                 if stored.version.to_string() != update.stamp.0 {
-                    return Some(SaveOutcome::Stale { current: None, document: None });
+                    return Some(SaveOutcome::Stale { current: None, document: None, fence: None });
                 }
                 stored.text.clone_from(&update.document);
                 stored.version = version;
                 self.version = version;
                 Some(self.saved(&update.key))
             }
-            Call::Load { .. } | Call::Find { .. } => None,
+            Call::Load { .. }
+            | Call::Find { .. }
+            | Call::Commit(_)
+            | Call::Lease(_)
+            | Call::Release(_)
+            | Call::Next(_)
+            | Call::Apply(_) => None,
         }
     }
 

@@ -2,10 +2,11 @@
 
 use super::super::wire::{self, Fault};
 use super::super::{FindOutcome, HttpResponse, SaveKind};
-use super::{Rest, StampPlace};
-use crate::core::call::{LoadOutcome, Loaded, Rejection, RejectionCode, SaveOutcome};
+use super::{lease, offers, Rest, StampPlace};
+use crate::core::call::{Grant, LoadOutcome, Loaded, Rejection, RejectionCode, SaveOutcome};
 use crate::core::json::{self, Kind};
 use crate::core::stamp::Stamp;
+use crate::core::time::Millis;
 
 /// Members that hold the list of a search's answer (OData, Kinto, and what others call it).
 const LISTS: [&str; 4] = ["value", "data", "items", "results"];
@@ -20,6 +21,15 @@ pub(super) fn save(rest: &Rest, kind: SaveKind, response: &HttpResponse<'_>) -> 
     #[cfg(feature = "planted-defects")]
     let fault = wire::planted(fault, response);
     let reject = |code| SaveOutcome::Rejected(rejection(code, response));
+    // The route of a unique value is 409 as well. Taken by another field than the token's it is
+    // not our own earlier try, and the same save would be refused again.
+    if response.status == 409 && offers::code(response).as_deref() == Some("exists") {
+        let field = wire::read(response).and_then(|body| wire::text_of(body, "field"));
+        let token_s = field.is_none() || field.as_deref() == rest.token_field.as_deref();
+        if !create || !token_s {
+            return reject(RejectionCode::Invalid);
+        }
+    }
     match fault {
         Fault::Taken if create => SaveOutcome::Exists { key: existing(rest, response) },
         Fault::Stale => {
@@ -27,17 +37,24 @@ pub(super) fn save(rest: &Rest, kind: SaveKind, response: &HttpResponse<'_>) -> 
             SaveOutcome::Stale {
                 current: newest.and_then(|document| rest.stamp_of(document, response)),
                 document: newest.map(<[u8]>::to_vec),
+                fence: parked(response),
             }
         }
         // A document to be created cannot be gone: the path is wrong.
         Fault::Gone if create => reject(RejectionCode::Invalid),
         Fault::Gone => SaveOutcome::Gone,
-        Fault::Busy => wire::busy(response),
+        Fault::Busy => SaveOutcome::Unavailable { retry_after: offers::wait(response) },
         Fault::SignedOut { csrf } => SaveOutcome::Unauthenticated { csrf },
         Fault::Refused(code) => reject(code),
         Fault::Taken | Fault::Untold => reject(RejectionCode::Invalid),
         Fault::Unknown | Fault::Closed => SaveOutcome::InDoubt,
     }
+}
+
+/// The lease that comes with the answer to a parked save.
+fn parked(response: &HttpResponse<'_>) -> Option<Grant> {
+    let ttl = wire::header(response, "lease-ttl").and_then(|ttl| wire::number(ttl.as_bytes()));
+    lease::grant(wire::header(response, "fence").map(str::to_owned), ttl.map(Millis))
 }
 
 fn saved(rest: &Rest, kind: SaveKind, response: &HttpResponse<'_>) -> SaveOutcome {
@@ -129,7 +146,7 @@ pub(super) fn find(
 }
 
 /// Why this is no success; `None` if it is one.
-fn fault(response: &HttpResponse<'_>, create: bool) -> Option<Fault> {
+pub(super) fn fault(response: &HttpResponse<'_>, create: bool) -> Option<Fault> {
     let taken_or_stale = if create { Fault::Taken } else { Fault::Stale };
     Some(match response.status {
         200 | 201 | 204 | 205 => return None,
@@ -185,6 +202,14 @@ fn existing(rest: &Rest, response: &HttpResponse<'_>) -> Option<String> {
     newest(rest, response)
         .and_then(|document| rest.key_of(document))
         .or_else(|| location_key(response))
+        .or_else(|| told_key(response))
+}
+
+/// `{"code": "exists", "id": …}`.
+fn told_key(response: &HttpResponse<'_>) -> Option<String> {
+    let body = wire::read(response)?;
+    let told = wire::text_of(body, "code").is_some_and(|code| code == "exists");
+    told.then(|| json::member(body, "id").and_then(wire::scalar))?
 }
 
 /// The last segment of `Location`.
@@ -223,7 +248,7 @@ impl Rest {
     }
 
     /// The stamp inside a document.
-    fn stamp_in(&self, document: &[u8]) -> Option<Stamp> {
+    pub(super) fn stamp_in(&self, document: &[u8]) -> Option<Stamp> {
         match &self.stamp {
             StampPlace::Etag => {
                 wire::text_of(document, "@odata.etag").and_then(|text| wire::header_stamp(&text))
@@ -237,12 +262,13 @@ impl Rest {
     }
 }
 
-fn rejection(code: RejectionCode, response: &HttpResponse<'_>) -> Rejection {
+pub(super) fn rejection(code: RejectionCode, response: &HttpResponse<'_>) -> Rejection {
     let mut rejection = wire::refusal(code);
     if let Some(body) = wire::read(response) {
         let paths = ["message", "error.message", "detail", "reason", "error", "title"];
         let words = paths.iter().find_map(|path| json::text(wire::at_path(body, path)?));
         wire::add_message(&mut rejection, &words.unwrap_or_default());
+        wire::add_field(&mut rejection, &wire::text_of(body, "field").unwrap_or_default());
         for path in ["fields", "errors", "details", "error.details", "stock"] {
             if let Some(value) = wire::at_path(body, path) {
                 add_fields(&mut rejection, value);

@@ -23,7 +23,7 @@ impl Draft {
                 let no_place = "The server has no place for new documents here.";
                 self.on_rejected(Rejection::invalid(no_place), turn);
             }
-            SaveOutcome::Stale { current, document } => {
+            SaveOutcome::Stale { current, document, fence: _ } => {
                 self.log(Step::Stale, turn);
                 self.count_stale(turn);
                 match (current, document) {

@@ -247,6 +247,8 @@ impl Draft {
                 stamp: self.stamp.clone().unwrap_or(Stamp(String::new())),
                 token: sent.token.clone(),
                 submit: sent.submit,
+                fence: None,
+                park: None,
             }),
         };
         #[cfg(feature = "planted-defects")]

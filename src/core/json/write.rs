@@ -1,5 +1,7 @@
 //! Writing JSON: strings, objects member by member, lists.
 
+use super::{key_is, members, skip_space};
+
 /// Appends `text` as a JSON string, quotes included.
 pub fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -85,4 +87,37 @@ pub fn list(items: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
 #[must_use]
 pub fn text_list(texts: &[String]) -> Vec<u8> {
     list(texts.iter().map(|text| quoted(text)))
+}
+
+/// The object with `value` (JSON text) as its member `name`: in the place of the member that counts,
+/// or as the last one. All else is byte for byte as it was; text that is no object stays as it is.
+#[must_use]
+pub fn with_member(object: &[u8], name: &str, value: &[u8]) -> Vec<u8> {
+    let (mut found, mut empty) = (None, true);
+    let walked = members(object, skip_space(object, 0), &mut |member| {
+        empty = false;
+        if key_is(member.key.of(object), name) {
+            found = Some(member.value);
+        }
+    });
+    let Ok(end) = walked else { return object.to_vec() };
+    let mut out = Vec::with_capacity(object.len() + name.len() + value.len() + 8);
+    match found {
+        Some(span) => {
+            out.extend_from_slice(&object[..span.start as usize]);
+            out.extend_from_slice(value);
+            out.extend_from_slice(&object[span.end as usize..]);
+        }
+        None => {
+            out.extend_from_slice(&object[..end - 1]);
+            if !empty {
+                out.push(b',');
+            }
+            push_text(&mut out, name);
+            out.push(b':');
+            out.extend_from_slice(value);
+            out.extend_from_slice(&object[end - 1..]);
+        }
+    }
+    out
 }
