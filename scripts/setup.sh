@@ -10,6 +10,8 @@
 #   * wasm-bindgen, wasm-bindgen-test-runner and wasm-pack at the versions in tools/Cargo.lock
 #   * the npm tools in tests/package/package-lock.json: wasm-opt, Vite, TypeScript, playwright-core
 #   * Chromium and chromedriver, where apt can install them
+#   * PostgreSQL's and Redis' programs, where apt can install them; as services they stay off: the
+#     tests of the reference server start their own (backend/tests/support/database-servers.sh)
 #
 # Running it again takes less than 2 s and repairs what is missing or out of date.
 set -Eeuo pipefail
@@ -23,6 +25,7 @@ Options:
                                    build for wasm32, else rustup, else debian
   --cache DIR                      default $RESTAMP_CACHE or ~/.cache/restamp
   --no-browser                     neither install nor look for Chromium
+  --no-databases                   neither install nor look for PostgreSQL and Redis
 TEXT
 }
 
@@ -32,6 +35,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${RESTAMP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/restamp}
 toolchain=${RESTAMP_TOOLCHAIN:-auto}
 browser=1
+databases=1
 while [ $# -gt 0 ]; do
   case $1 in
     --toolchain) toolchain=${2:?--toolchain needs auto, rustup or debian}; shift ;;
@@ -39,6 +43,7 @@ while [ $# -gt 0 ]; do
     --cache) cache=${2:?--cache needs a folder}; shift ;;
     --cache=*) cache=${1#*=} ;;
     --no-browser) browser=0 ;;
+    --no-databases) databases=0 ;;
     -h | --help) usage; exit 0 ;;
     *) echo "setup: unknown option $1 (see --help)" >&2; exit 2 ;;
   esac
@@ -79,6 +84,30 @@ apt_install() {
   step "apt-get install ${missing[*]}" \
     "${sudo[@]}" apt-get -o Acquire::Retries=3 install -y --no-remove --no-install-recommends "${missing[@]}"
 }
+# apt_install_off PACKAGE...: the same for packages with services, which are not started, now or later.
+policy=/usr/sbin/policy-rc.d
+policy_made=0
+apt_install_off() {
+  local as=()
+  if [ "$(id -u)" != 0 ]; then
+    have sudo || die "needs Debian packages; as root, run: apt-get install --no-install-recommends $*"
+    as=(sudo)
+  fi
+  if ! [ -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as[@]}" tee "$policy" >/dev/null
+    policy_made=1
+    "${as[@]}" chmod 755 "$policy"
+  fi
+  apt_install "$@"
+  allow_services
+  if have systemctl; then "${as[@]}" systemctl disable "$@" >/dev/null 2>&1 || true; fi
+}
+# allow_services: takes away the ban of apt_install_off, also if it failed.
+allow_services() {
+  [ "$policy_made" = 1 ] || return 0
+  policy_made=0
+  if [ "$(id -u)" = 0 ]; then rm -f "$policy"; else sudo rm -f "$policy"; fi
+}
 # has_wasm_std RUSTC
 has_wasm_std() { compgen -G "$("$1" --print target-libdir --target "$target" 2>/dev/null)/libstd-*.rlib" >/dev/null; }
 
@@ -93,7 +122,7 @@ if have flock; then
   exec 9>"$cache/.lock"
   flock -n 9 || { say "another setup is at work on $cache, waiting for it"; flock 9; }
 fi
-trap 'rm -rf "$cache/tmp"' EXIT
+trap 'rm -rf "$cache/tmp"; allow_services' EXIT
 # An earlier env.sh on PATH must not decide what already works.
 PATH=$(printf %s "$PATH" | tr ':' '\n' | grep -vxF -e "$cache/rust/bin" -e "$cache/bin" | paste -sd: -)
 export PATH
@@ -181,6 +210,30 @@ if [ $browser = 1 ]; then
   [ -n "$(browser_path)" ] || die "no Chrome or Chromium on PATH: install one, or use --no-browser"
   have chromedriver || die "no chromedriver on PATH: install the one for $(browser_path), or use --no-browser"
   say "$(chromedriver --version | cut -d' ' -f1,2), $(browser_path)"
+fi
+
+# ---- PostgreSQL and Redis --------------------------------------------------------------------------
+# database_program NAME...: the first of them on PATH, or where Debian puts PostgreSQL's
+database_program() {
+  local name
+  for name; do
+    command -v "$name" 2>/dev/null && return
+    compgen -G "/usr/lib/postgresql/*/bin/$name" | sort -V | tail -n 1 | grep . && return
+  done
+  return 1
+}
+if [ $databases = 1 ]; then
+  if have apt-get; then
+    lacking=()
+    { database_program initdb && database_program postgres && have psql; } >/dev/null || lacking+=(postgresql)
+    database_program redis-server valkey-server >/dev/null || lacking+=(redis-server)
+    [ ${#lacking[@]} = 0 ] || apt_install_off "${lacking[@]}"
+  fi
+  { database_program initdb && database_program postgres && have psql; } >/dev/null ||
+    die "no initdb, postgres and psql on PATH: install PostgreSQL 12 or newer (it need not run), or use --no-databases"
+  redis=$(database_program redis-server valkey-server) ||
+    die "no redis-server on PATH: install Redis 6 or newer (it need not run), or use --no-databases"
+  say "$("$(database_program postgres)" --version | cut -d' ' -f2,3), $("$redis" --version | cut -d' ' -f1-3)"
 fi
 
 say "$(rustc --version | cut -d' ' -f1,2) ($toolchain) at $(command -v rustc); wasm-bindgen $bindgen; Node.js $node_version"

@@ -145,12 +145,28 @@ fn the_shell_alone_names_the_browser() {
 }
 
 #[test]
-fn the_reference_server_shares_no_code_with_the_library() {
-    let manifest = read("backend/Cargo.toml");
-    let shares = manifest
-        .lines()
-        .any(|line| line.trim_start().starts_with("restamp") || line.contains("\"..\""));
-    assert!(!shares, "backend must be able to disagree with src: it does not depend on it");
+fn the_reference_server_s_dialects_share_no_code_with_the_library() {
+    let mut sources = rust(&["backend"]);
+    let merges = "backend/src/rest/apply.rs";
+    assert!(sources.iter().any(|file| file.path == merges), "{merges} merges at the server");
+    sources.retain(|file| file.path != merges);
+    let reason =
+        "the reference server must be able to disagree with src: only its endpoint that merges \
+                  at the server uses the core";
+    check(&sources, reason, |_, _, line| {
+        let is_word = |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let path = line.match_indices("restamp::").find(|(at, _)| is_word(*at));
+        let whole = ["use restamp;", "use restamp ", "extern crate restamp"];
+        let source = line.contains("../../src/").then_some("the library's sources");
+        path.map(|(_, name)| name)
+            .or(whole.into_iter().find(|import| line.contains(import)))
+            .or(source)
+            .map(str::to_owned)
+    });
+    let own = read("backend/src/rest/apply.rs");
+    let modules = own.split("restamp::").skip(1).filter_map(|rest| rest.split("::").next());
+    let outside: Vec<&str> = modules.filter(|module| *module != "core").collect();
+    assert!(outside.is_empty(), "{merges} uses the core only, not {}", outside.join(", "));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 /// How to use the binary; printed for `--help` and after a mistake.
 pub const USAGE: &str = "\
-restamp-backend [--port N] [--data FILE] [--www DIR] [--package DIR]
+restamp-backend [--port N] [--data FILE] [--database postgres://...] [--redis redis://...]
+                [--unique COLLECTION.FIELD]... [--profile COLLECTION=PROFILE]... [--www DIR] [--package DIR]
                 [--token KEY:SECRET[:USER]]... [--cors ORIGIN]
                 [--strict-items] [--no-keep-alive] [--test-endpoints]";
 
@@ -26,6 +27,14 @@ pub struct Options {
     pub port: u16,
     /// SQLite file; in memory when absent.
     pub data: Option<PathBuf>,
+    /// PostgreSQL for the REST dialect, by a URL; SQLite when absent.
+    pub database: Option<String>,
+    /// Redis for the leases of the REST dialect, by a URL; its database when absent.
+    pub redis: Option<String>,
+    /// Fields of the REST dialect whose values two documents of a collection never share.
+    pub unique: Vec<(String, String)>,
+    /// How documents of a collection of the REST dialect are merged: a profile's name or file.
+    pub profiles: Vec<(String, String)>,
     /// Folder served at `/`.
     pub www: Option<PathBuf>,
     /// Folder served at `/restamp/`.
@@ -54,6 +63,10 @@ impl Options {
                     options.port = text.parse().map_err(|_| format!("{text} is not a port"))?;
                 }
                 "--data" => options.data = Some(value()?.into()),
+                "--database" => options.database = Some(value()?),
+                "--redis" => options.redis = Some(value()?),
+                "--unique" => options.unique.push(pair(&name, &value()?, '.')?),
+                "--profile" => options.profiles.push(pair(&name, &value()?, '=')?),
                 "--www" => options.www = Some(value()?.into()),
                 "--package" => options.package = Some(value()?.into()),
                 "--token" => options.accounts.push(account(&value()?)?),
@@ -68,6 +81,15 @@ impl Options {
             options.accounts = ["till", "till-1", "till-2"].map(till).to_vec();
         }
         Ok(options)
+    }
+}
+
+fn pair(name: &str, text: &str, between: char) -> Result<(String, String), String> {
+    match text.split_once(between) {
+        Some((left, right)) if !left.is_empty() && !right.is_empty() => {
+            Ok((left.to_owned(), right.to_owned()))
+        }
+        _ => Err(format!("{name} wants COLLECTION{between}…, not {text}")),
     }
 }
 

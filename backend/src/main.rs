@@ -1,5 +1,6 @@
 //! A POS server to try Restamp against: Frappe's dialect and a REST dialect over SQLite, with
-//! faults on demand. It shares no code with Restamp, so that the two can disagree.
+//! faults on demand. But for one endpoint, which merges at the server, it shares no code with Restamp,
+//! so that the two can disagree.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -21,6 +22,7 @@ mod store;
 mod test_endpoints;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::app::App;
 use crate::cli::{Options, USAGE};
@@ -43,7 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let app = App::open(options)?;
-    tokio::runtime::Runtime::new()?.block_on(server::run(app))?;
+    // Closed after the runtime has ended: connections to PostgreSQL block while they are closed.
+    let app = Arc::new(App::open(options)?);
+    tokio::runtime::Runtime::new()?.block_on(server::run(Arc::clone(&app)))?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! connection without one.
 
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{signal, SignalKind};
 use tokio::sync::watch;
 use tower::ServiceExt;
@@ -30,6 +31,8 @@ const REST_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const FRAPPE_BODY_BYTES_MAX: usize = 25 * 1024 * 1024;
 /// What is read of a body that is too long before the connection is given up.
 const READ_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4_096;
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// Lets the first half of a cut answer leave before the connection ends.
 const CUT_WAIT: Duration = Duration::from_millis(50);
@@ -46,6 +49,10 @@ impl std::fmt::Display for Dropped {
 
 impl std::error::Error for Dropped {}
 
+/// Whether the client has closed the connection: the sender is gone then.
+#[derive(Clone)]
+struct Gone(watch::Receiver<()>);
+
 /// What every connection holds.
 #[derive(Clone)]
 struct Shared {
@@ -56,9 +63,8 @@ struct Shared {
 }
 
 /// Serves until SIGTERM or SIGINT. Says on stdout where, once it listens.
-pub async fn run(app: App) -> io::Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", app.options.port)).await?;
-    let app = Arc::new(app);
+pub async fn run(app: Arc<App>) -> io::Result<()> {
+    let listener = listen(app.options.port)?;
     let shared =
         Shared { router: router(Arc::clone(&app)), app, retire: Arc::new(watch::channel(()).0) };
     let mut terminate = signal(SignalKind::terminate())?;
@@ -79,8 +85,17 @@ pub async fn run(app: App) -> io::Result<()> {
         }
     }
     shared.retire.send_replace(());
+    shared.app.rest.end();
     let _ = tokio::time::timeout(CLOSE_WAIT, shared.retire.closed()).await;
     Ok(())
+}
+
+/// A thousand tills may come at the same moment.
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    socket.listen(BACKLOG)
 }
 
 async fn serve(shared: Shared, stream: TcpStream) {
@@ -102,7 +117,11 @@ async fn serve(shared: Shared, stream: TcpStream) {
 
 /// Runs in a task of its own: like the recorded server it finishes and commits although the
 /// client has closed the socket (transcript 60).
-async fn handle(shared: Shared, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
+async fn handle(shared: Shared, mut request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
+    // Ends with this function, or when the client closes the connection: who waits for a turn for it
+    // need not wait any longer.
+    let (_here, gone) = watch::channel(());
+    request.extensions_mut().insert(Gone(gone));
     tokio::spawn(respond(shared, request)).await.unwrap_or(Err(Dropped))
 }
 
@@ -192,7 +211,7 @@ fn wanted_faults(
 fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/api/{*path}", any(|app, request| dispatch(app, request, frappe::answer)))
-        .route("/rest/{*path}", any(|app, request| dispatch(app, request, rest::answer)))
+        .route("/rest/{*path}", any(rest_dialect))
         .route("/_test/{*path}", any(|app, request| dispatch(app, request, test_endpoints::answer)))
         .fallback(|app, request| dispatch(app, request, site::answer))
         .with_state(app)
@@ -205,24 +224,35 @@ async fn dispatch(
     request: Request,
     answer: fn(&App, &Exchange) -> Reply,
 ) -> Response<Body> {
-    let mut exchange = outline(&request);
-    let rest = exchange.path.starts_with("/rest/");
-    let bytes_max = if rest { REST_BODY_BYTES_MAX } else { FRAPPE_BODY_BYTES_MAX };
-    let too_large = || match rest {
-        true => Reply::json(
-            413,
-            &serde_json::json!({"code": "too_large", "message": "The body is over 16 MiB"}),
-        ),
-        false => page(413, "Request Entity Too Large"),
+    let Some(exchange) = whole(request, FRAPPE_BODY_BYTES_MAX).await else {
+        return page(413, "Request Entity Too Large").into();
     };
-    match axum::body::to_bytes(request.into_body(), READ_BYTES_MAX).await {
-        Ok(body) if body.len() <= bytes_max => exchange.body = body,
-        _ => return too_large().into(),
-    }
     match tokio::task::spawn_blocking(move || answer(&app, &exchange)).await {
         Ok(reply) => reply.into(),
         Err(_) => Reply::text(500, "text/plain", "the server made a mistake").into(),
     }
+}
+
+/// Reads the body and hands the request to the REST dialect, which may wait.
+async fn rest_dialect(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let gone = request.extensions().get::<Gone>().cloned();
+    let gone = gone.map_or_else(|| watch::channel(()).1, |Gone(gone)| gone);
+    match whole(request, REST_BODY_BYTES_MAX).await {
+        Some(exchange) => rest::answer(&app.rest, exchange, gone).await,
+        None => {
+            let body =
+                serde_json::json!({"code": "too_large", "message": "The body is over 16 MiB"});
+            Reply::json(413, &body).into()
+        }
+    }
+}
+
+/// The request with its body, unless that is too large.
+async fn whole(request: Request, bytes_max: usize) -> Option<Exchange> {
+    let mut exchange = outline(&request);
+    let body = axum::body::to_bytes(request.into_body(), READ_BYTES_MAX).await.ok()?;
+    exchange.body = body;
+    (exchange.body.len() <= bytes_max).then_some(exchange)
 }
 
 /// The request without its body.
@@ -239,6 +269,10 @@ fn outline(request: &Request) -> Exchange {
 /// The first half of the body under the whole body's length, then the end of the connection.
 async fn cut(response: Response<Body>) -> Result<Response<Body>, Dropped> {
     let (mut parts, body) = response.into_parts();
+    // A stream has no half.
+    if parts.headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+        return Err(Dropped);
+    }
     let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| Dropped)?;
     let half = bytes.slice(..bytes.len() / 2);
     parts.headers.insert("content-length", HeaderValue::from(bytes.len()));
@@ -277,7 +311,7 @@ fn allow_origin(
     if rest {
         headers.insert(
             "access-control-expose-headers",
-            HeaderValue::from_static("ETag, Retry-After, Location"),
+            HeaderValue::from_static("ETag, Retry-After, Location, Fence, Lease-Ttl"),
         );
     }
 }

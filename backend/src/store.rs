@@ -1,4 +1,4 @@
-//! SQLite: one connection behind a mutex, one `BEGIN IMMEDIATE` transaction per request.
+//! SQLite for the Frappe dialect: one connection behind a mutex, one `BEGIN IMMEDIATE` transaction per request.
 //!
 //! Documents are JSON text, so no number passes through a database type.
 
@@ -23,13 +23,6 @@ CREATE TABLE IF NOT EXISTS series (prefix TEXT PRIMARY KEY, current INTEGER NOT 
 CREATE TABLE IF NOT EXISTS prices (
     item_code TEXT PRIMARY KEY, rate TEXT NOT NULL, fresh INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS stock (item_code TEXT PRIMARY KEY, available TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS entries (
-    collection TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, etag TEXT NOT NULL,
-    token TEXT, body TEXT NOT NULL, PRIMARY KEY (collection, id), UNIQUE (collection, token));
-CREATE TABLE IF NOT EXISTS replays (
-    collection TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER NOT NULL,
-    etag TEXT NOT NULL, location TEXT NOT NULL, answer TEXT NOT NULL,
-    PRIMARY KEY (collection, key));
 ";
 
 const PRICE_LIST: [(&str, &str); 20] = [
@@ -68,6 +61,8 @@ impl Store {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
+        // The REST dialect has a connection of its own to the same file.
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
         connection.execute_batch(SCHEMA)?;
         for (item_code, rate) in PRICE_LIST {
@@ -96,8 +91,7 @@ impl Store {
         self.transact(|transaction| {
             transaction.execute_batch(
                 "DELETE FROM documents; DELETE FROM rows; DELETE FROM unique_values;
-                 DELETE FROM series; DELETE FROM stock; DELETE FROM entries;
-                 DELETE FROM replays; DELETE FROM prices;",
+                 DELETE FROM series; DELETE FROM stock; DELETE FROM prices;",
             )?;
             for (item_code, rate) in PRICE_LIST {
                 transaction.execute(

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::exchange::{Exchange, Reply};
 use crate::frappe;
 use crate::json::plain;
+use crate::rest::Rest;
 
 /// Answers a request below `/_test/`; 404 unless the server was started for tests.
 pub fn answer(app: &App, exchange: &Exchange) -> Reply {
@@ -25,6 +26,13 @@ pub fn answer(app: &App, exchange: &Exchange) -> Reply {
     let done = match (&exchange.method, segments.get(1).map_or("", String::as_str)) {
         (&Method::GET, "log") => return Reply::json(200, &app.record.list()),
         (&Method::GET, "faults") => return Reply::json(200, &app.armed.list()),
+        (&Method::GET, "routes") => {
+            let routes = Rest::routes().map(|(method, address)| json!([method, address]));
+            return Reply::json(200, &routes.collect());
+        }
+        (&Method::GET, "waiting") => {
+            return Reply::json(200, &json!({"waiting": app.rest.waiting()}));
+        }
         (&Method::DELETE, "log") => {
             app.record.clear();
             Ok(())
@@ -94,5 +102,6 @@ fn execute(app: &App, statement: &str, values: &[&String]) -> Result<(), String>
 fn reset(app: &App) -> Result<(), String> {
     app.armed.clear();
     app.record.clear();
+    app.rest.clear()?;
     app.store.clear().map_err(|error| error.to_string())
 }

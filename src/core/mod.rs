@@ -31,6 +31,7 @@ pub mod reapply;
 pub mod render;
 pub mod retry;
 pub mod sequence;
+pub mod serve;
 pub mod stamp;
 pub mod till;
 pub mod time;

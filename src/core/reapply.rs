@@ -135,7 +135,7 @@ pub(super) fn changes(
 }
 
 /// Fields that are the server's are left to it: an edit of one is no mistake here.
-fn apply_all(
+pub(super) fn apply_all(
     ops: &[Op],
     first: usize,
     base: &Document,

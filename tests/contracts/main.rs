@@ -24,6 +24,7 @@ mod restart;
 mod retry;
 mod save;
 mod scenarios;
+mod serve;
 mod server;
 mod stale;
 mod submit;

@@ -4,6 +4,8 @@
 // Every test file uses its own part of this.
 #![allow(dead_code)]
 
+pub mod databases;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -64,6 +66,11 @@ impl Server {
     pub fn terminate(mut self) -> Option<i32> {
         Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         self.child.wait().unwrap().code()
+    }
+
+    /// Kills it in whatever it is doing.
+    pub fn kill(&self) {
+        Command::new("kill").args(["-9", &self.child.id().to_string()]).status().unwrap();
     }
 
     pub fn send(
