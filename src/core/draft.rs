@@ -26,6 +26,7 @@ use super::time::Millis;
 mod answer;
 mod edit;
 mod export;
+mod hear;
 mod keep;
 mod mirror;
 mod reload;
@@ -34,6 +35,7 @@ mod settle;
 mod successor;
 mod wait;
 
+pub(super) use hear::Word;
 pub(super) use successor::name_of_successor;
 
 /// What one event brings along, and the effects that it leads to.
@@ -156,9 +158,12 @@ pub struct Draft {
     refusal: Option<Rejection>,
     /// A load is under way only because the newest copy is wanted, not for a save.
     refreshing: bool,
-    /// The server told that there is a newer copy than the base, with this stamp (empty if it
-    /// told none).
-    heard: Option<Stamp>,
+    /// The server told of a change that is not in the base.
+    heard: Option<hear::Heard>,
+    /// The last stale answer did not bring the newest copy along.
+    bare: bool,
+    /// Stamps that the base had before, the last ones.
+    left: Vec<Stamp>,
     report: Report,
     version: u32,
     /// Another page sends for this draft; this is the status there.
@@ -225,6 +230,8 @@ impl Draft {
             refusal: None,
             refreshing: false,
             heard: None,
+            bare: false,
+            left: Vec::new(),
             report: Report::default(),
             version: 0,
             mirrored: None,
@@ -250,33 +257,6 @@ impl Draft {
             self.load(turn);
         } else {
             turn.out.push(Effect::Opened(self.number));
-        }
-    }
-
-    /// The server told that the document changed; `stamp` is the newest one, if it said. The
-    /// copy is fetched as soon as nothing else is under way ([`Draft::catch_up`]).
-    pub(super) fn hear(&mut self, stamp: Option<Stamp>) {
-        self.heard = Some(stamp.unwrap_or(Stamp(String::new())));
-    }
-
-    /// Whether the server told of a copy that is not the base.
-    fn has_heard(&self) -> bool {
-        self.heard.as_ref().is_some_and(|heard| heard.0.is_empty() || self.stamp() != Some(heard))
-    }
-
-    /// Fetches the copy that the server told of, before a save finds out. Unsaved edits are
-    /// laid over it; a load that fails is no matter, the save will ask again.
-    pub(super) fn catch_up(&mut self, turn: &mut Turn<'_>) {
-        if self.phase != Phase::Idle || turn.slots == 0 || self.heard.is_none() {
-            return;
-        }
-        let ended = self.ending.is_some() || self.submitted || self.key.is_none();
-        if ended || !self.has_heard() {
-            self.heard = None;
-        } else if self.conflicts.is_empty() && self.sent.is_none() {
-            self.behind = true;
-            self.refreshing = true;
-            self.load(turn);
         }
     }
 

@@ -52,12 +52,19 @@ pub enum Event {
     },
     /// The server told that a document changed (a socket, a feed): the newest copy is fetched
     /// before a save comes back stale. Word of one's own save, or of a copy that is here
-    /// already, leads to nothing.
+    /// already, leads to nothing. With the stamp that was replaced and the new document, nothing is
+    /// fetched where the base is the copy that was replaced: the document is the base at once.
     Heard {
         /// The draft.
         draft: DraftId,
         /// The newest stamp, if the server said.
         stamp: Option<Stamp>,
+        /// The stamp that it replaced, if the server said.
+        from: Option<Stamp>,
+        /// The token of the save that made the change, if the server said.
+        token: Option<String>,
+        /// The document with the newest stamp, as a load would give it, if the server sent it.
+        document: Option<Vec<u8>>,
     },
     /// The page starts a new document.
     Create {

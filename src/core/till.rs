@@ -8,7 +8,7 @@
 use super::breaker::Breaker;
 use super::call::Answered;
 use super::document::DocumentError;
-use super::draft::{name_of_successor, Draft, Phase, Turn};
+use super::draft::{name_of_successor, Draft, Phase, Turn, Word};
 use super::event::{CallId, DraftId, Effect, Event, Misuse, Step, Told};
 use super::journal::{self, JournalError};
 use super::outbox::{self, Entry};
@@ -251,7 +251,9 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
             drafts.push(opened);
         }
         Event::Refresh { draft } => of(drafts, draft)?.refresh(turn),
-        Event::Heard { draft, stamp } => of(drafts, draft)?.hear(stamp),
+        Event::Heard { draft, stamp, from, token, document } => {
+            of(drafts, draft)?.hear(Word { stamp, from, token, document }, turn);
+        }
         Event::Create { draft, document } => {
             check_room(drafts)?;
             let created = Draft::create(draft, None, document, turn)?;

@@ -201,7 +201,9 @@ impl Runner {
             _ => {
                 let known = self.till.borrow().find(&key);
                 if let Some(draft) = known {
-                    self.dispatch(Event::Heard { draft, stamp: two.as_string().map(Stamp) })?;
+                    let stamp = two.as_string().map(Stamp);
+                    let (from, token, document) = (None, None, None);
+                    self.dispatch(Event::Heard { draft, stamp, from, token, document })?;
                 }
                 Ok(Promise::resolve(&JsValue::UNDEFINED))
             }

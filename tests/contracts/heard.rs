@@ -13,9 +13,14 @@ fn others_save(desk: &mut Desk) {
     hear_newest(desk);
 }
 
+/// Word of a stamp and nothing more.
+fn word(stamp: Option<Stamp>) -> Event {
+    Event::Heard { draft: D, stamp, from: None, token: None, document: None }
+}
+
 fn hear_newest(desk: &mut Desk) {
     let stamp = desk.stored()["modified"].as_str().map(|text| Stamp(text.to_owned()));
-    desk.handle(Event::Heard { draft: D, stamp });
+    desk.handle(word(stamp));
 }
 
 #[test]
@@ -97,7 +102,7 @@ fn what_was_told_during_a_save_is_fetched_after_it() {
 fn without_a_stamp_the_newest_copy_is_fetched() {
     let mut desk = Desk::open();
     desk.other_till(|doc| raise(doc, "r2", 1));
-    desk.handle(Event::Heard { draft: D, stamp: None });
+    desk.handle(word(None));
     desk.settle();
     assert_eq!(qty(&desk.doc(), "r2"), "3");
     assert_eq!(desk.made.len(), 1);
@@ -151,9 +156,9 @@ fn a_document_that_is_gone_or_submitted_is_told_at_once() {
     let mut desk = Desk::open();
     desk.scan("r1");
     desk.server.delete(crate::desk::KEY);
-    desk.handle(Event::Heard { draft: D, stamp: None });
+    desk.handle(word(None));
     desk.deliver();
     assert_eq!(desk.status(), "closed");
-    desk.handle(Event::Heard { draft: D, stamp: None });
+    desk.handle(word(None));
     assert!(desk.calls.is_empty(), "what has ended is not fetched again");
 }

@@ -29,3 +29,4 @@ mod server;
 mod stale;
 mod submit;
 mod terminal;
+mod word;

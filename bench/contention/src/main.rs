@@ -12,7 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use restamp_contention::cell::{measure, Cell};
 use restamp_contention::picture::draw;
 use restamp_contention::plan::{
-    rows, usual, Named, BASELINE, DEFAULT, NEWEST, NEWEST_PUSHED, NOTHING, PUSHED, SCHEDULES, TILLS,
+    rows, usual, Named, BASELINE, DEFAULT, DOCUMENTS, NEWEST, NEWEST_DOCUMENTS, NEWEST_PUSHED,
+    NOTHING, PUSHED, SCHEDULES, TILLS,
 };
 use restamp_contention::report::{goals, tables, Results};
 use restamp_contention::world::Offer;
@@ -106,10 +107,12 @@ fn run(is_quick: bool) -> Results {
 fn plan() -> Vec<Row> {
     let mut plan = Vec::new();
     for faults in [false, true] {
-        for (offer, schedules) in [(NOTHING, &SCHEDULES[..]), (NEWEST, &SCHEDULES[..2])] {
+        for (offer, schedules) in
+            [(NOTHING, &SCHEDULES[..]), (NEWEST, &SCHEDULES[..2]), (DOCUMENTS, &SCHEDULES[..1])]
+        {
             plan.extend(schedules.iter().map(|named| (offer, faults, *named, true)));
         }
-        for offer in [NOTHING, PUSHED, NEWEST, NEWEST_PUSHED] {
+        for offer in [NOTHING, PUSHED, DOCUMENTS, NEWEST, NEWEST_PUSHED, NEWEST_DOCUMENTS] {
             plan.extend([DEFAULT, BASELINE].map(|named| (offer, faults, named, false)));
         }
     }

@@ -3,19 +3,23 @@
 use restamp::core::retry::{Kind, Schedule};
 
 use crate::cell::{measure, Cell};
-use crate::world::{Edit, Load, Offer, Setup};
+use crate::world::{Edit, Load, Offer, Push, Setup};
 
 /// A schedule and what it is called.
 pub type Named = (&'static str, Schedule);
 
 /// The backend offers compare-and-set and nothing more.
-pub const NOTHING: Offer = Offer { newest: false, pushed: false };
+pub const NOTHING: Offer = Offer { newest: false, pushed: Push::Nothing };
 /// Stale saves are answered with the newest document.
-pub const NEWEST: Offer = Offer { newest: true, pushed: false };
+pub const NEWEST: Offer = Offer { newest: true, pushed: Push::Nothing };
 /// The server tells that a document changed.
-pub const PUSHED: Offer = Offer { newest: false, pushed: true };
-/// Both.
-pub const NEWEST_PUSHED: Offer = Offer { newest: true, pushed: true };
+pub const PUSHED: Offer = Offer { newest: false, pushed: Push::Stamps };
+/// The server tells that a document changed, and sends it along.
+pub const DOCUMENTS: Offer = Offer { newest: false, pushed: Push::Documents };
+/// Stale saves are answered with the newest document, and every change is sent along.
+pub const NEWEST_DOCUMENTS: Offer = Offer { newest: true, pushed: Push::Documents };
+/// Stale saves are answered with the newest document, and the server tells that it changed.
+pub const NEWEST_PUSHED: Offer = Offer { newest: true, pushed: Push::Stamps };
 
 /// How many tills edit one invoice at the same moment.
 pub const TILLS: [usize; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];

@@ -54,8 +54,21 @@ pub struct Served {
     pub at: u64,
     /// The answer.
     pub response: Response,
-    /// The new stamp, if a save was stored.
-    pub stored: Option<String>,
+    /// What changed, if a save was stored.
+    pub stored: Option<Change>,
+}
+
+/// A save that was stored, as those are told who have the document open.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The new stamp.
+    pub stamp: String,
+    /// The one that it replaced.
+    pub from: String,
+    /// The token of the save that made it.
+    pub token: Option<String>,
+    /// The new document, where it is sent along.
+    pub document: Option<Rc<Vec<u8>>>,
 }
 
 impl Server {
@@ -83,12 +96,17 @@ impl Server {
         };
         let start = now.max(stored.busy_until);
         let condition = request.headers.iter().find(|(name, _)| *name == "If-Match");
-        let (cost, response, etag) = match (&request.body, condition) {
+        let (cost, response, change) = match (&request.body, condition) {
             (None, _) => (LOAD_US, stored.response(200), None),
             (Some(body), Some((_, stamp))) if *stamp == stored.etag() => {
+                let from = stored.etag();
+                let token = request.headers.iter().find(|(name, _)| *name == "Idempotency-Key");
+                let token = token.map(|(_, token)| token.clone());
                 stored.version += 1;
                 stored.text = Rc::new(body.clone());
-                (SAVE_US, stored.response(200), Some(stored.etag()))
+                let document = Some(stored.text.clone());
+                let change = Change { stamp: stored.etag(), from, token, document };
+                (SAVE_US, stored.response(200), Some(change))
             }
             // To answer with the document costs as much as to load it.
             (Some(_), Some(_)) if self.answers_newest => (LOAD_US, stored.response(412), None),
@@ -97,7 +115,7 @@ impl Server {
             (Some(_), None) => (REFUSAL_US, Response::bare(428, b""), None),
         };
         stored.busy_until = start + cost;
-        Served { at: stored.busy_until, response, stored: etag }
+        Served { at: stored.busy_until, response, stored: change }
     }
 }
 

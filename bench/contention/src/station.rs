@@ -11,7 +11,7 @@ use restamp::core::till::Till;
 use restamp::core::time::Millis;
 
 use crate::chance::Chance;
-use crate::server::Response;
+use crate::server::{Change, Response};
 
 /// The one draft of a till.
 pub const DRAFT: DraftId = DraftId(1);
@@ -124,9 +124,11 @@ impl Station {
     }
 
     /// The server tells that the document changed.
-    pub fn hears(&mut self, stamp: &str, now: u64, chance: &mut Chance) -> Vec<Sent> {
-        let stamp = Some(Stamp(stamp.to_owned()));
-        self.handle(Event::Heard { draft: DRAFT, stamp }, now, chance)
+    pub fn hears(&mut self, change: Change, now: u64, chance: &mut Chance) -> Vec<Sent> {
+        let Change { token, .. } = change;
+        let (stamp, from) = (Some(Stamp(change.stamp)), Some(Stamp(change.from)));
+        let document = change.document.map(|text| text.to_vec());
+        self.handle(Event::Heard { draft: DRAFT, stamp, from, token, document }, now, chance)
     }
 
     /// Time has passed.
@@ -144,6 +146,16 @@ impl Station {
         self.till.draft(DRAFT).is_some_and(|draft| draft.status() == "clean")
     }
 
+    /// Every save says its token, so that word of it does too.
+    fn request(&self, call: &Call) -> HttpRequest {
+        let mut request = self.adapter.request(call).expect("a call of a draft");
+        if let Call::Update(update) = call {
+            request.headers.retain(|(name, _)| *name != "Idempotency-Key");
+            request.headers.push(("Idempotency-Key", update.token.clone()));
+        }
+        request
+    }
+
     fn handle(&mut self, event: Event, now: u64, chance: &mut Chance) -> Vec<Sent> {
         // Rounded up, or a till that is woken on time would find it a moment early.
         let at = Millis(START_MS + now.div_ceil(1_000));
@@ -151,7 +163,7 @@ impl Station {
         for effect in self.till.handle(event, at, chance.many_bits()) {
             match effect {
                 Effect::Call { id, call } => {
-                    let request = self.adapter.request(&call).expect("a call of a draft");
+                    let request = self.request(&call);
                     self.calls.push((id, call));
                     sent.push(Sent { id, request, for_a_save: false });
                 }

@@ -11,7 +11,7 @@ use restamp::core::profile::Profile;
 use restamp::core::retry::Schedule;
 
 use crate::chance::Chance;
-use crate::server::{Response, Server};
+use crate::server::{Change, Response, Server};
 use crate::station::{Sent, Station};
 
 /// What tills do.
@@ -42,8 +42,19 @@ pub enum Edit {
 pub struct Offer {
     /// A stale save is answered with the newest document.
     pub newest: bool,
-    /// Everybody who has a document open is told its new stamp when it changes.
-    pub pushed: bool,
+    /// What everybody who has a document open is told when it changes.
+    pub pushed: Push,
+}
+
+/// What the server tells of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Push {
+    /// Nothing.
+    Nothing,
+    /// The new stamp, the one that it replaced, and the token of the save.
+    Stamps,
+    /// The same and the new document.
+    Documents,
 }
 
 /// A world before it begins.
@@ -92,7 +103,7 @@ pub struct Tally {
 enum Arrival {
     AtServer { till: usize, id: CallId, request: Box<HttpRequest>, back_us: u64, is_heard: bool },
     AtTill { till: usize, id: CallId, response: Response },
-    Told { till: usize, stamp: String },
+    Told { till: usize, change: Change },
     Wake { till: usize },
     Act { till: usize },
 }
@@ -182,8 +193,8 @@ impl World {
             match self.arrivals[number as usize].take() {
                 Some(Arrival::AtServer { till, id, request, back_us, is_heard }) => {
                     let served = self.server.serve(at, &request);
-                    if let Some(stamp) = served.stored.filter(|_| self.setup.offer.pushed) {
-                        self.push(self.stations[till].document, served.at - at, &stamp);
+                    if let Some(change) = served.stored {
+                        self.push(self.stations[till].document, served.at - at, &change);
                     }
                     if is_heard {
                         let response = served.response;
@@ -195,8 +206,8 @@ impl World {
                     let sent = self.stations[till].answered(id, &response, at, &mut self.chance);
                     self.send(till, sent);
                 }
-                Some(Arrival::Told { till, stamp }) => {
-                    let sent = self.stations[till].hears(&stamp, at, &mut self.chance);
+                Some(Arrival::Told { till, change }) => {
+                    let sent = self.stations[till].hears(change, at, &mut self.chance);
                     self.send(till, sent);
                 }
                 Some(Arrival::Wake { till }) => {
@@ -260,15 +271,20 @@ impl World {
         self.after(there, Arrival::AtServer { till, id, request, back_us, is_heard });
     }
 
-    /// Word of a new stamp goes to all who have the document open, once it is stored.
-    fn push(&mut self, document: usize, wait_us: u64, stamp: &str) {
+    /// Word of a change goes to all who have the document open, once it is stored.
+    fn push(&mut self, document: usize, wait_us: u64, change: &Change) {
+        let change = match self.setup.offer.pushed {
+            Push::Nothing => return,
+            Push::Stamps => Change { document: None, ..change.clone() },
+            Push::Documents => change.clone(),
+        };
         for till in 0..self.stations.len() {
             if self.stations[till].document != document {
                 continue;
             }
             let way = self.chance.round_trip_us() / 2;
             if !(self.setup.faults && self.chance.happens(10)) {
-                self.after(wait_us + way, Arrival::Told { till, stamp: stamp.to_owned() });
+                self.after(wait_us + way, Arrival::Told { till, change: change.clone() });
             }
         }
     }

@@ -6,7 +6,8 @@
 use restamp::core::retry::Schedule;
 use restamp_contention::cell::measure;
 use restamp_contention::plan::{
-    one_moment, usual, NEWEST, NEWEST_PUSHED, NOTHING, PUSHED, SCHEDULES,
+    one_moment, usual, DOCUMENTS, NEWEST, NEWEST_DOCUMENTS, NEWEST_PUSHED, NOTHING, PUSHED,
+    SCHEDULES,
 };
 use restamp_contention::world::{run, Edit, Offer, Setup};
 
@@ -19,7 +20,7 @@ fn requests(tills: usize, offer: Offer) -> u64 {
 
 #[test]
 fn a_save_that_nobody_disturbs_is_one_request() {
-    for offer in [NOTHING, NEWEST, PUSHED, NEWEST_PUSHED] {
+    for offer in [NOTHING, NEWEST, PUSHED, NEWEST_PUSHED, DOCUMENTS, NEWEST_DOCUMENTS] {
         assert_eq!(requests(1, offer), 20);
     }
 }
@@ -49,7 +50,7 @@ fn requests_stay_within_the_goals() {
 #[test]
 fn nothing_fails_or_is_lost_or_doubled_with_any_schedule_and_any_fault() {
     for (_, schedule) in SCHEDULES {
-        for offer in [NOTHING, NEWEST_PUSHED] {
+        for offer in [NOTHING, NEWEST_PUSHED, DOCUMENTS] {
             for faults in [false, true] {
                 let setup = one_moment(10, offer, schedule, faults);
                 let cell = measure(setup, 0..2);
@@ -62,7 +63,7 @@ fn nothing_fails_or_is_lost_or_doubled_with_any_schedule_and_any_fault() {
 /// What all tills add to one number is in it, all of it and once.
 #[test]
 fn a_counter_that_all_raise_is_right() {
-    for offer in [NOTHING, NEWEST, PUSHED, NEWEST_PUSHED] {
+    for offer in [NOTHING, NEWEST, PUSHED, NEWEST_PUSHED, DOCUMENTS, NEWEST_DOCUMENTS] {
         let setup = one_moment(20, offer, Schedule::CONTENTION, false);
         // No answer is given up: a counter that moved meanwhile would have to be asked about.
         let setup = Setup { edit: Edit::Counter, timeout_us: 600_000_000, ..setup };
@@ -79,13 +80,15 @@ fn word_of_changes_spares_most_of_the_requests_of_a_usual_load() {
         (cell.tally.edits, cell.tally.requests)
     };
     assert_eq!(load(NOTHING), (903, 2357));
-    assert_eq!(load(PUSHED), (922, 1180));
-    assert_eq!(load(NEWEST_PUSHED), (923, 1041));
+    assert_eq!(load(PUSHED), (951, 1130));
+    assert_eq!(load(NEWEST_PUSHED), (964, 1100));
+    assert_eq!(load(DOCUMENTS), (1011, 1152));
+    assert_eq!(load(NEWEST_DOCUMENTS), (965, 1094));
 }
 
 #[test]
 fn a_usual_load_with_faults_is_right() {
-    for offer in [NOTHING, PUSHED] {
+    for offer in [NOTHING, PUSHED, DOCUMENTS, NEWEST_DOCUMENTS] {
         let cell = measure(usual(offer, Schedule::CONTENTION, true, 20), 7..8);
         assert!(cell.is_right(), "{:?}", cell.tally);
     }

@@ -26,6 +26,7 @@ impl Draft {
             SaveOutcome::Stale { current, document, fence: _ } => {
                 self.log(Step::Stale, turn);
                 self.count_stale(turn);
+                self.bare = document.is_none();
                 match (current, document) {
                     (Some(stamp), Some(document)) => {
                         let key = self.key.clone();
@@ -75,7 +76,7 @@ impl Draft {
 
     /// A save was stale. That its copy was old says only that others save too; if the copy was
     /// fresh, they save all the time.
-    fn count_stale(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn count_stale(&mut self, turn: &mut Turn<'_>) {
         self.behind = true;
         let (at, fresh) = self.sent.as_ref().map_or((turn.now, false), |s| (s.at, s.fresh));
         if self.rounds == 0 {
@@ -228,6 +229,7 @@ impl Draft {
     /// Takes the answer to a load.
     pub(in crate::core) fn on_load_answer(&mut self, outcome: LoadOutcome, turn: &mut Turn<'_>) {
         self.phase = Phase::Idle;
+        self.clear_up_heard();
         if std::mem::take(&mut self.refreshing) {
             match outcome {
                 LoadOutcome::Loaded(loaded) => self.on_loaded(loaded, turn),

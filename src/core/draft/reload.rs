@@ -66,6 +66,7 @@ impl Draft {
         }
         #[cfg(feature = "planted-defects")]
         if defect::is(Defect::RetryWithoutReload) {
+            self.leave_stamp(&stamp);
             self.stamp = Some(stamp);
             return self.advance(turn);
         }
@@ -213,6 +214,7 @@ impl Draft {
             {
                 self.base = foundation;
                 self.changes = later;
+                self.leave_stamp(&stamp);
                 self.stamp = Some(stamp);
                 self.settle_committed(turn);
                 return self.end(state, Some(&copy), turn);
@@ -229,6 +231,7 @@ impl Draft {
                 // What the server computed for my own save is nobody's news.
                 self.changes = moved.unwrap_or_else(|| Changes::none(profile));
                 self.base = copy;
+                self.leave_stamp(&stamp);
                 self.stamp = Some(stamp);
                 self.compared = true;
             }
@@ -268,6 +271,7 @@ impl Draft {
     /// The copy is the new base; what the merge says is left of mine are the edits now.
     fn rebase(&mut self, copy: Document, stamp: Stamp, merged: Merge, turn: &mut Turn<'_>) {
         self.base = copy;
+        self.leave_stamp(&stamp);
         self.stamp = Some(stamp);
         self.compared = true;
         let ops = merged.pending.to_ops(&turn.policy.profile);

@@ -273,15 +273,17 @@ impl Draft {
         turn.out.push(Effect::Call { id, call });
     }
 
-    /// Asks for the newest copy.
+    /// Asks for the newest copy, unless it was told.
     pub(super) fn load(&mut self, turn: &mut Turn<'_>) {
+        if self.take_heard(turn) {
+            return;
+        }
         let Some(key) = self.key.clone() else { return };
         if !self.has_slot(turn) {
             return;
         }
         self.log(Step::LoadSent, turn);
-        // What is told from now on may be newer than the answer.
-        self.heard = None;
+        self.ask_for_heard();
         self.call(Call::Load { key }, turn);
     }
 
