@@ -59,12 +59,16 @@ pub enum Applied {
 /// ```
 /// use restamp::core::{op::Op, profile::Profile, serve::{apply_edits, Applied, Edits}};
 ///
-/// let profile = Profile::parse(br#"{"counter": ["qty"], "otherwise": "ask"}"#).unwrap();
-/// let ops = Op::parse_list(br#"[{"op": "increment", "path": "qty", "by": "0.10"}]"#).unwrap();
+/// let profile = br#"{"tables": {"items": {"row": ["id"], "counter": ["qty"]}}, "otherwise": "ask"}"#;
+/// let profile = Profile::parse(profile).unwrap();
+/// let ops = br#"[{"op": "increment", "path": "items[a].qty", "by": "0.25"}]"#;
+/// let ops = Op::parse_list(ops).unwrap();
 /// let edits = Edits { ops: &ops, ..Edits::default() };
-/// let applied = apply_edits(br#"{"qty":1.00}"#, br#"{"qty":2.50}"#, &edits, &profile).unwrap();
+/// let base = br#"{"total":9.50,"items":[{"id":"a","qty":1}]}"#;
+/// let newest = br#"{"total":9.50,"items":[{"id":"a","qty":2}]}"#;
+/// let applied = apply_edits(base, newest, &edits, &profile).unwrap();
 /// let Applied::Merged { text, .. } = applied else { panic!("nothing to ask") };
-/// assert_eq!(text, br#"{"qty":2.6}"#);
+/// assert_eq!(text, br#"{"total":9.50,"items":[{"id":"a","qty":2.25}]}"#);
 /// ```
 ///
 /// # Errors
