@@ -89,6 +89,7 @@ fn calls(effects: Vec<Effect>) -> Vec<(CallId, Call)> {
         | Effect::Settle { .. }
         | Effect::Concluded { .. }
         | Effect::Notice { .. }
+        | Effect::Strategy { .. }
         | Effect::Log { .. }
         | Effect::Refused(_) => None,
     };

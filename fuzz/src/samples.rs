@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use restamp::core::policy::{CompareAndSet, Policy, TokenSupport};
+use restamp::core::policy::{CompareAndSet, Policy, Sharing, TokenSupport};
 use restamp::core::profile::Profile;
 use restamp::core::retry::Schedule;
 
@@ -39,6 +39,7 @@ pub fn policy(profile: usize, compare_and_set: CompareAndSet, token: TokenSuppor
         compare_and_set,
         token,
         can_find: true,
+        sharing: Sharing::default(),
     }
 }
 

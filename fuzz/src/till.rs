@@ -471,7 +471,10 @@ impl World {
                     asked.iter().for_each(|waiter| assert!(self.waiting.remove(waiter)));
                 }
                 Effect::Opened(draft) | Effect::Changed(draft) => self.check_text(draft),
-                Effect::NotOpened { .. } | Effect::Notice { .. } | Effect::Log { .. } => {}
+                Effect::NotOpened { .. }
+                | Effect::Notice { .. }
+                | Effect::Strategy { .. }
+                | Effect::Log { .. } => {}
             }
         }
         assert!(self.calls.len() <= CALLS_MAX, "calls in flight: {}", self.calls.len());

@@ -7,6 +7,7 @@ use super::breaker::Breaker;
 use super::call::Rejection;
 use super::change::{Changes, EditError};
 use super::conflict::{Conflict, Reason};
+use super::contention_rates::{Rates, Strategy};
 use super::diff::difference;
 use super::document::{Document, DocumentError};
 use super::event::{
@@ -24,10 +25,12 @@ use super::stamp::{Revision, Stamp};
 use super::time::Millis;
 
 mod answer;
+mod apply;
 mod edit;
 mod export;
 mod hear;
 mod keep;
+mod lease;
 mod mirror;
 mod reload;
 mod save;
@@ -164,6 +167,17 @@ pub struct Draft {
     bare: bool,
     /// Stamps that the base had before, the last ones.
     left: Vec<Stamp>,
+    /// Nobody else may save.
+    lease: Option<lease::Lease>,
+    /// Since when a lease is waited for.
+    lease_asked_at: Option<Millis>,
+    /// The backend gives no lease on this document after all.
+    leaseless: bool,
+    /// How often saves are stale, and whether the document is leased for that.
+    rates: Rates,
+    strategy: Strategy,
+    /// The server merges by other rules: the save that is to come is merged here.
+    applies_here: bool,
     report: Report,
     version: u32,
     /// Another page sends for this draft; this is the status there.
@@ -232,6 +246,12 @@ impl Draft {
             heard: None,
             bare: false,
             left: Vec::new(),
+            lease: None,
+            lease_asked_at: None,
+            leaseless: false,
+            rates: Rates::default(),
+            strategy: Strategy::Optimistic,
+            applies_here: false,
             report: Report::default(),
             version: 0,
             mirrored: None,

@@ -4,6 +4,7 @@ use super::breaker::Health;
 use super::call::{Answered, Call, FindOutcome, LoadOutcome, Rejection, SaveOutcome};
 use super::change::EditError;
 use super::conflict::Conflict;
+use super::contention_rates::Strategy;
 use super::document::DocumentError;
 use super::merge::{Ending, Notice};
 use super::op::{Op, OpError};
@@ -281,6 +282,17 @@ pub enum Effect {
         /// What.
         notice: Told,
     },
+    /// The document is worked on another way from now on, because of the rate of conflicts.
+    Strategy {
+        /// The draft.
+        draft: DraftId,
+        /// Before.
+        from: Strategy,
+        /// From now on.
+        to: Strategy,
+        /// The rate that decides, in millionths.
+        rate: u32,
+    },
     /// A step on the way of a save, for the log.
     Log {
         /// The draft that it is about.
@@ -346,6 +358,12 @@ pub enum Step {
     Echoed,
     /// It goes on at this moment.
     Waiting(Millis),
+    /// A lease on the document is asked for.
+    LeaseAsked,
+    /// The lease is here, after this wait.
+    LeaseGranted(Millis),
+    /// The lease is given back.
+    LeaseReleased,
     /// Stored.
     Committed,
     /// Refused.
@@ -374,6 +392,9 @@ impl Step {
             Step::InDoubt => "in-doubt",
             Step::Echoed => "echoed",
             Step::Waiting(_) => "waiting",
+            Step::LeaseAsked => "lease-asked",
+            Step::LeaseGranted(_) => "lease-granted",
+            Step::LeaseReleased => "lease-released",
             Step::Committed => "committed",
             Step::Rejected => "rejected",
             Step::SignedOut => "signed-out",

@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod call;
 pub mod change;
 pub mod conflict;
+pub mod contention_rates;
 #[cfg(feature = "planted-defects")]
 pub mod defect;
 pub mod diff;

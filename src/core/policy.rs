@@ -1,7 +1,9 @@
 //! What a till is told about its backend and its way of working.
 
+use super::contention_rates::Strategy;
 use super::profile::Profile;
 use super::retry::Schedule;
+use super::time::Millis;
 
 /// Whether a stale save is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,98 @@ pub enum TokenSupport {
     None,
 }
 
+/// Which rate of a document decides ([`Rates`](super::contention_rates::Rates)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Of the first tries of saves, those that were stale.
+    First,
+    /// Of the tries on a fresh copy, those that were stale again.
+    Again,
+    /// Of all tries, those that were stale.
+    All,
+}
+
+/// When a document is leased and when no more. Rates are in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thresholds {
+    /// The rate that decides.
+    pub measure: Measure,
+    /// Leases from this rate on.
+    pub lease_from: u32,
+    /// None any more below this one.
+    pub optimistic_below: u32,
+    /// Saves that a change lasts at least.
+    pub saves_min: u32,
+}
+
+impl Thresholds {
+    /// What contention costs decides: fresh copies that are stale again, 20 % and 5 %. A document
+    /// that is only shared (43 % of first tries are stale with two tills) is never leased for it.
+    pub const MEASURED: Thresholds = Thresholds {
+        measure: Measure::Again,
+        lease_from: 200_000,
+        optimistic_below: 50_000,
+        saves_min: 10,
+    };
+
+    /// The rule of thumb of the wallet system: all conflicts, 10 % and 1 %. It keeps every
+    /// document that is shared at all leased for long.
+    pub const FIFTH_SYSTEM: Thresholds = Thresholds {
+        measure: Measure::All,
+        lease_from: 100_000,
+        optimistic_below: 10_000,
+        saves_min: 10,
+    };
+}
+
+/// How the strategy is chosen. Without leases of the backend it is always optimistic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Always this one.
+    Always(Strategy),
+    /// By the measured rates of each document.
+    Adaptive(Thresholds),
+}
+
+/// What a backend offers against contention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Offers {
+    /// Leases with fences.
+    pub leases: bool,
+    /// A stale save is answered in its turn, with a lease.
+    pub parking: bool,
+    /// The server merges.
+    pub apply: bool,
+}
+
+/// How documents are shared with other tills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sharing {
+    /// What the backend offers for it.
+    pub offers: Offers,
+    /// Whether others are kept out while this till saves.
+    pub choice: Choice,
+    /// How long a lease lasts that is not given back.
+    pub lease_ttl: Millis,
+    /// How long the server may keep a request for a lease in the document's queue.
+    pub lease_wait: Millis,
+    /// How long the lease lasts that a stale save comes back with in its turn, where the server
+    /// parks. Nought: no save asks to be parked.
+    pub park: Millis,
+}
+
+impl Default for Sharing {
+    fn default() -> Sharing {
+        Sharing {
+            offers: Offers::default(),
+            choice: Choice::Adaptive(Thresholds::MEASURED),
+            lease_ttl: Millis(LEASE_MS),
+            lease_wait: Millis(LEASE_WAIT_MS),
+            park: Millis(PARK_MS),
+        }
+    }
+}
+
 /// Everything that the decisions of a till depend on beside its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -43,6 +137,8 @@ pub struct Policy {
     pub token: TokenSupport,
     /// Whether documents can be searched by a unique field.
     pub can_find: bool,
+    /// How documents are shared with other tills.
+    pub sharing: Sharing,
 }
 
 impl Policy {
@@ -64,6 +160,16 @@ impl Policy {
 
 /// Conflicts in a row on one save before its promise is answered "queued". The save goes on.
 pub const ROUNDS_WAITED_MAX: u32 = 5;
+/// How long a lease lasts that is not given back.
+pub const LEASE_MS: u64 = 5_000;
+/// How long the server may keep a request for a lease in the document's queue.
+pub const LEASE_WAIT_MS: u64 = 2_000;
+/// How long the lease lasts that a parked save comes back with: whoever has it saves at once.
+pub const PARK_MS: u64 = 1_000;
+/// A lease that comes sooner than this was nobody else's.
+pub const LEASE_SHORT: Millis = Millis(500);
+/// Waits at least this long before it asks again for a lease that somebody else has.
+pub const LEASE_WAIT_MIN: Millis = Millis(20);
 /// Calls in flight at once, over all drafts.
 pub const CALLS_MAX: usize = 4;
 /// Calls in a row that come to nothing (no answer, a 5xx, busy) before the breaker opens.

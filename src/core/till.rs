@@ -104,6 +104,7 @@ impl Till {
         }
         take_turns(&mut self.drafts, &mut turn);
         self.drafts.iter_mut().for_each(|draft| draft.catch_up(&mut turn));
+        self.drafts.iter_mut().for_each(|draft| draft.give_back(&mut turn));
         let mut out = turn.out;
         self.warn_once(&mut out);
         for effect in &out {
@@ -146,6 +147,7 @@ impl Till {
             | Effect::Settle { .. }
             | Effect::Concluded { .. }
             | Effect::Notice { .. }
+            | Effect::Strategy { .. }
             | Effect::Log { .. }
             | Effect::Refused(_) => None,
         });
@@ -304,12 +306,18 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
             Answered::Find(outcome) => {
                 dispatch(drafts, Event::FindAnswered { call, outcome }, turn)?
             }
-            // No draft makes these calls.
-            Answered::Commit(_)
-            | Answered::Lease(_)
-            | Answered::Released
-            | Answered::Next(_)
-            | Answered::Apply(_) => {}
+            Answered::Lease(outcome) => {
+                if let Some(draft) = calling(drafts, call) {
+                    draft.on_lease_answer(outcome, turn);
+                }
+            }
+            Answered::Apply(outcome) => {
+                if let Some(draft) = calling(drafts, call) {
+                    draft.on_apply_answer(outcome, turn);
+                }
+            }
+            // No draft makes these calls, or waits for the answer.
+            Answered::Commit(_) | Answered::Released | Answered::Next(_) => {}
         },
         Event::Wake => {
             for draft in drafts {

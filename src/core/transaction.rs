@@ -31,7 +31,7 @@ mod outcome;
 mod terms;
 
 pub use outcome::{Failure, GaveUp, Outcome, Why};
-pub use terms::{Strategy, Terms, ATTEMPTS_MAX, KEYS_MAX, LEASE_MS, LEASE_WAIT_MS};
+pub use terms::{Strategy, Terms, ATTEMPTS_MAX, KEYS_MAX};
 
 /// Conflicts in a row after which an adaptive transaction takes leases.
 const CONFLICTS_BEFORE_LEASES: u32 = 2;

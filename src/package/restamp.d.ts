@@ -318,8 +318,13 @@ export interface TillEvents {
   /** `outcome`: of a save for which nobody waits any more, for it was answered "queued", or goes on after a restart or resolve(). */
   outbox: { waiting: number; outcome?: Outcome };
   /**
+   * A document is worked on another way from now on: with a lease while saves on a fresh copy are stale again and again.
+   * `from`, `to`: "optimistic" or "pessimistic"; `conflictRate`: the rate that decided, from 0 to 1.
+   */
+  strategy: { key: string; from: string; to: string; conflictRate: number };
+  /**
    * Steps on the way of a save. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many places),
-   * asked (conflicts), in-doubt, echoed, waiting (until), committed, rejected, signed-out, ended, breaker (state:
+   * asked (conflicts), in-doubt, echoed, waiting (until), lease-asked, lease-granted (waited: milliseconds), lease-released, committed, rejected, signed-out, ended, breaker (state:
    * "open", "half-open" or "closed"; the notices "server-lost" and "server-back" say the same to the cashier); and once, with the first draft, weak-backend (lacks).
    */
   log: { at: number; key?: string; level: "debug" | "info" | "warn" | "error"; event: string; [detail: string]: unknown };

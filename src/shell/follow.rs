@@ -77,6 +77,7 @@ impl Runner {
                 | Effect::Settle { .. }
                 | Effect::Concluded { .. }
                 | Effect::Notice { .. }
+                | Effect::Strategy { .. }
                 | Effect::Log { .. } => {}
             }
         }

@@ -8,7 +8,8 @@ use wasm_bindgen::prelude::*;
 use super::backend::Backend;
 use super::convert::{check_members, get, stringify, text};
 use super::error::{error, invalid, of_profile};
-use crate::core::policy::{Policy, TokenSupport};
+use crate::adapters::Guarantees;
+use crate::core::policy::{Offers, Policy, Sharing, TokenSupport};
 use crate::core::profile::Profile;
 use crate::core::retry::{Kind, Schedule};
 use crate::core::time::WAIT_MS_MAX;
@@ -135,6 +136,8 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
     };
     let guarantees = backend.guarantees();
     let can_find = backend.can_find();
+    let Guarantees { leases, parking, apply, .. } = guarantees;
+    let offers = Offers { leases, parking, apply };
     // A profile that names a unique field for it lets a create be found again.
     let by_field = can_find && profile.create_token_field.is_some();
     let token = match guarantees.token {
@@ -149,6 +152,7 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
         compare_and_set: guarantees.compare_and_set,
         token,
         can_find,
+        sharing: Sharing { offers, ..Sharing::default() },
     })
 }
 

@@ -4,6 +4,7 @@ use wasm_bindgen::prelude::*;
 
 use super::convert::{parse, set};
 use crate::core::conflict::Conflict;
+use crate::core::contention_rates::{Strategy, MILLION};
 use crate::core::draft::Draft;
 use crate::core::event::{Outcome, Queued, Step, Told};
 use crate::core::json::{list, quoted, text_list, ObjectWriter};
@@ -141,9 +142,12 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
         }
         Step::Asked(conflicts) => count("conflicts", *conflicts as u64),
         Step::Waiting(until) => count("until", until.0),
+        Step::LeaseGranted(waited) => count("waited", waited.0),
         Step::LoadSent
         | Step::Stale
         | Step::Loaded
+        | Step::LeaseAsked
+        | Step::LeaseReleased
         | Step::InDoubt
         | Step::Echoed
         | Step::Committed
@@ -154,7 +158,12 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
         | Step::WeakBackend(_) => {}
     }
     let level = match step {
-        Step::SaveSent(_) | Step::LoadSent | Step::Loaded => "debug",
+        Step::SaveSent(_)
+        | Step::LoadSent
+        | Step::Loaded
+        | Step::LeaseAsked
+        | Step::LeaseGranted(_)
+        | Step::LeaseReleased => "debug",
         Step::InDoubt | Step::SignedOut | Step::Rejected | Step::WeakBackend(_) => "warn",
         Step::Stale
         | Step::Merged(..)
@@ -173,4 +182,13 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
     }
     object.raw("level", &quoted(level));
     parse(&object.finish())
+}
+
+/// The event `strategy`.
+pub(super) fn strategy(key: &str, from: Strategy, to: Strategy, rate: u32) -> JsValue {
+    let mut object = ObjectWriter::new();
+    object.text("key", key).text("from", from.code()).text("to", to.code());
+    let event = parse(&object.finish());
+    set(&event, "conflictRate", &JsValue::from_f64(f64::from(rate) / f64::from(MILLION)));
+    event
 }

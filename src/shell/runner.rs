@@ -20,8 +20,9 @@ use super::promise::Pledge;
 use super::snapshot::Snapshot;
 use super::tabs::{is_counted, is_request, Tabs, Wanted};
 use super::{error, outcome};
+use crate::core::call::{Call, ReleaseCall};
 use crate::core::conflict::Conflict;
-use crate::core::event::{DraftId, Effect, Event, Outcome, Waiter};
+use crate::core::event::{CallId, DraftId, Effect, Event, Outcome, Waiter};
 use crate::core::journal as entries;
 use crate::core::json::list;
 use crate::core::profile::Profile;
@@ -181,6 +182,7 @@ impl Runner {
                 | Effect::Settle { .. }
                 | Effect::Concluded { .. }
                 | Effect::Notice { .. }
+                | Effect::Strategy { .. }
                 | Effect::Log { .. }) => later.push(later_on),
             }
         }
@@ -298,6 +300,11 @@ impl Runner {
                 let notice = outcome::notice(&self.key(draft), &notice);
                 self.emit(&Topic::Till("notice".into()), &notice);
                 self.tell_event("notice", &notice);
+            }
+            Effect::Strategy { draft, from, to, rate } => {
+                let event = outcome::strategy(&self.key(draft), from, to, rate);
+                self.emit(&Topic::Till("strategy".into()), &event);
+                self.tell_event("strategy", &event);
             }
             Effect::Log { draft, step } => {
                 let line = outcome::log(&self.key(draft), &step, self.clock.now());
@@ -436,7 +443,7 @@ impl Runner {
         at_rest.map(|draft| draft.number()).collect()
     }
 
-    pub(super) fn close(&self) {
+    pub(super) fn close(self: &Rc<Self>) {
         self.closed.set(true);
         self.stop_timer();
         self.listeners.borrow_mut().clear();
@@ -449,6 +456,7 @@ impl Runner {
         for (_, _, pledge) in self.opening.take() {
             pledge.fail(&reason);
         }
+        self.give_leases_back();
         self.backend.close();
         if let Some(tabs) = self.tabs.take() {
             tabs.close();
@@ -458,6 +466,18 @@ impl Runner {
             }
         }
         self.journal.close();
+    }
+
+    /// Others shall not wait for a page that is gone.
+    fn give_leases_back(self: &Rc<Self>) {
+        let till = self.till.borrow();
+        for (key, fence) in till.drafts().iter().filter_map(|draft| draft.leased()) {
+            let call = ReleaseCall { key: key.to_owned(), fence: fence.to_owned() };
+            let runner = self.clone();
+            spawn_local(async move {
+                runner.backend.call(CallId(0), Call::Release(call)).await;
+            });
+        }
     }
 
     /* ---------------------------------------------------------------- snapshots */

@@ -6,7 +6,7 @@ use restamp::core::event::{
     CallId, DraftId, Effect, Event, Misuse, NotOpened, Outcome, Step, Take, Told, Waiter,
 };
 use restamp::core::op::Op;
-use restamp::core::policy::{CompareAndSet, Policy, TokenSupport};
+use restamp::core::policy::{CompareAndSet, Policy, Sharing, TokenSupport};
 use restamp::core::profile::Profile;
 use restamp::core::retry::Schedule;
 use restamp::core::till::Till;
@@ -71,6 +71,7 @@ pub fn policy() -> Policy {
         compare_and_set: CompareAndSet::Atomic,
         token: TokenSupport::Field,
         can_find: true,
+        sharing: Sharing::default(),
     }
 }
 
@@ -146,7 +147,7 @@ impl Desk {
                 Effect::NotOpened { why, .. } => self.not_opened.push(why.clone()),
                 Effect::Concluded { outcome, .. } => self.concluded.push(outcome.clone()),
                 Effect::Log { step, .. } => self.steps.push(step.clone()),
-                Effect::Opened(_) | Effect::Changed(_) => {}
+                Effect::Opened(_) | Effect::Changed(_) | Effect::Strategy { .. } => {}
             }
             self.effects.push(effect);
         }

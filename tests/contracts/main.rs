@@ -13,6 +13,7 @@ mod export;
 mod heard;
 mod hostile;
 mod in_doubt;
+mod lease;
 mod leftover;
 mod merge;
 mod open;

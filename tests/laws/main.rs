@@ -9,6 +9,7 @@
 
 mod align;
 mod canon;
+mod contention_rates;
 #[path = "../contracts/desk.rs"]
 mod desk;
 mod invoice;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use restamp::adapters::frappe::Frappe;
 use restamp::adapters::rest::Rest;
 use restamp::adapters::Adapter;
-use restamp::core::policy::{CompareAndSet, Policy, TokenSupport};
+use restamp::core::policy::{CompareAndSet, Policy, Sharing, TokenSupport};
 use restamp::core::profile::Profile;
 use restamp::core::retry::Schedule;
 
@@ -56,6 +56,7 @@ pub fn draw(chance: &mut Chance) -> Backend {
         compare_and_set: if is_racy { CompareAndSet::Racy } else { guarantees.compare_and_set },
         token: if native { TokenSupport::Native } else { guarantees.token },
         can_find: true,
+        sharing: Sharing::default(),
     };
     Backend { adapter, policy, dialect, has_token_field }
 }

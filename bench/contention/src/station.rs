@@ -181,6 +181,7 @@ impl Station {
                 | Effect::Changed(_)
                 | Effect::Concluded { .. }
                 | Effect::Notice { .. }
+                | Effect::Strategy { .. }
                 | Effect::Log { .. } => {}
             }
         }

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use restamp::adapters::HttpRequest;
 use restamp::core::event::CallId;
 use restamp::core::op::Op;
-use restamp::core::policy::{CompareAndSet, Policy, TokenSupport};
+use restamp::core::policy::{CompareAndSet, Policy, Sharing, TokenSupport};
 use restamp::core::profile::Profile;
 use restamp::core::retry::Schedule;
 
@@ -135,6 +135,7 @@ fn policy(schedule: Schedule) -> Policy {
         compare_and_set: CompareAndSet::Atomic,
         token: TokenSupport::None,
         can_find: false,
+        sharing: Sharing::default(),
     }
 }
 

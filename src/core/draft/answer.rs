@@ -23,9 +23,14 @@ impl Draft {
                 let no_place = "The server has no place for new documents here.";
                 self.on_rejected(Rejection::invalid(no_place), turn);
             }
-            SaveOutcome::Stale { current, document, fence: _ } => {
+            SaveOutcome::Stale { current, document, fence } => {
                 self.log(Step::Stale, turn);
                 self.count_stale(turn);
+                // What was held is not any more, or this save would not be stale.
+                self.forget_lease();
+                if let Some(grant) = fence {
+                    self.hold_lease(grant, true, turn);
+                }
                 self.bare = document.is_none();
                 match (current, document) {
                     (Some(stamp), Some(document)) => {
@@ -58,8 +63,8 @@ impl Draft {
                     sent.fate = Fate::InDoubt;
                     sent.doubted = true;
                 }
-                let asks_by_sending =
-                    self.key.is_none() && turn.policy.token == TokenSupport::Native;
+                let is_new = self.key.is_none() && turn.policy.token == TokenSupport::Native;
+                let asks_by_sending = is_new || self.is_applied(turn.policy);
                 if asks_by_sending {
                     self.retry_later(None, Queued::Offline, turn);
                 } else {
@@ -78,6 +83,7 @@ impl Draft {
     /// fresh, they save all the time.
     pub(super) fn count_stale(&mut self, turn: &mut Turn<'_>) {
         self.behind = true;
+        self.note_rate(self.rounds == 0, true, turn);
         let (at, fresh) = self.sent.as_ref().map_or((turn.now, false), |s| (s.at, s.fresh));
         if self.rounds == 0 {
             self.rounds = 1;
@@ -91,7 +97,7 @@ impl Draft {
 
     /// A save that certainly was not applied is forgotten, but not while an earlier try of the
     /// same save may still be on its way.
-    fn forget_unless_doubted(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn forget_unless_doubted(&mut self, turn: &mut Turn<'_>) {
         match &mut self.sent {
             Some(sent) if sent.doubted => sent.fate = Fate::InDoubt,
             Some(_) | None => {
@@ -292,7 +298,7 @@ impl Draft {
         }
     }
 
-    fn on_loaded(&mut self, loaded: Loaded, turn: &mut Turn<'_>) {
+    pub(super) fn on_loaded(&mut self, loaded: Loaded, turn: &mut Turn<'_>) {
         self.log(Step::Loaded, turn);
         let none = turn.policy.compare_and_set == CompareAndSet::None;
         let stamp = loaded.stamp.or_else(|| none.then(|| Stamp(String::new())));

@@ -181,6 +181,11 @@ impl Draft {
         turn: &mut Turn<'_>,
     ) {
         let Some(sent) = self.sent.take() else { return };
+        if self.lease.is_none() {
+            self.note_rate(self.rounds == 0, false, turn);
+        }
+        self.use_lease_up();
+        self.applies_here = false;
         let profile = &turn.policy.profile;
         self.saved = self.saved.max(sent.revision);
         self.tries = 0;

@@ -168,6 +168,9 @@ impl Draft {
         if self.key.is_some() && !compares && !self.compared {
             return self.load(turn);
         }
+        if self.asks_for_lease(turn) {
+            return;
+        }
         let token = turn.random.name();
         #[cfg(feature = "planted-defects")]
         let token = if defect::is(Defect::TokenReused) { self.id.clone() } else { token };
@@ -232,10 +235,14 @@ impl Draft {
 
     /// Sends what is in `sent`, for the first time or again byte for byte.
     pub(super) fn call_save(&mut self, turn: &mut Turn<'_>) {
+        let (fence, is_applied) = (self.fence(), self.is_applied(turn.policy));
         let Some(sent) = &mut self.sent else { return };
         sent.fate = Fate::InFlight;
         sent.at = turn.now;
         sent.fresh = self.compared;
+        let sharing = &turn.policy.sharing;
+        let parks = sharing.offers.parking && fence.is_none() && sharing.park > Millis(0);
+        let park = parks.then_some(sharing.park);
         let call = match &self.key {
             None => {
                 Call::Create(CreateCall { document: sent.body.clone(), token: self.id.clone() })
@@ -247,10 +254,12 @@ impl Draft {
                 stamp: self.stamp.clone().unwrap_or(Stamp(String::new())),
                 token: sent.token.clone(),
                 submit: sent.submit,
-                fence: None,
-                park: None,
+                fence,
+                park,
             }),
         };
+        let applied = self.sent.as_ref().filter(|_| is_applied).and_then(|it| self.apply_call(it));
+        let call = applied.unwrap_or(call);
         #[cfg(feature = "planted-defects")]
         let call = defect::without_stamp(call);
         self.compared = false;
@@ -289,11 +298,17 @@ impl Draft {
 
     /// After a save without a clear answer: is it there?
     pub(super) fn look(&mut self, turn: &mut Turn<'_>) {
-        if self.key.is_some() {
+        let is_wanted = self.sent.as_ref().is_some_and(|sent| !sent.given_up);
+        let asks_by_sending = is_wanted && self.is_applied(turn.policy);
+        if self.key.is_some() && !asks_by_sending {
             return self.load(turn);
         }
         if !self.has_slot(turn) {
             return;
+        }
+        if asks_by_sending {
+            // The server knows the token: the same again is the question.
+            return self.call_save(turn);
         }
         let field = turn.policy.profile.create_token_field.clone();
         match (turn.policy.token, field) {

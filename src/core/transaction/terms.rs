@@ -1,6 +1,6 @@
 //! How a transaction works, and what its backend has.
 
-use crate::core::policy::{CompareAndSet, TokenSupport, CALLS_MAX};
+use crate::core::policy::{CompareAndSet, TokenSupport, CALLS_MAX, LEASE_MS, LEASE_WAIT_MS};
 use crate::core::retry::{Kind, Schedule};
 use crate::core::time::Millis;
 
@@ -8,10 +8,6 @@ use crate::core::time::Millis;
 pub const KEYS_MAX: usize = 1_000;
 /// Plans that are tried before it is given up.
 pub const ATTEMPTS_MAX: u32 = 10;
-/// How long a lease lasts that is not given back.
-pub const LEASE_MS: u64 = 5_000;
-/// How long the server may keep a request for a lease in the document's queue.
-pub const LEASE_WAIT_MS: u64 = 2_000;
 /// Whether others are kept out while the plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
