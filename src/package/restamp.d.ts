@@ -297,6 +297,10 @@ export interface Draft {
   submit(options?: { expectedTotal?: DecimalText; signal?: AbortSignal }): Promise<Outcome>;
   /** Once no question is left, a save that was asked for goes on; its outcome comes with the event "outbox". */
   resolve(path: string, take: "mine" | "theirs" | { value: Json }): void;
+  /**
+   * Gives all edits up. A new document whose creation is on its way is closed at once; if it turns out to be stored, it is open
+   * again, clean, and the notice "saved-after-discard" says so; where nothing tells whether it was, the notice is "discard-unclear".
+   */
   discard(): Promise<void>;
   subscribe(listener: () => void): () => void;
 }

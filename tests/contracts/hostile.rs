@@ -188,3 +188,23 @@ fn a_document_with_hostile_names_is_only_data() {
     assert_eq!(stored["__proto__"], json!({"admin": true}));
     let _ = (LoadOutcome::Gone, Loaded { key: None, stamp: None, document: Vec::new() });
 }
+
+/// The last of two members of one name counts, wherever they stand and however they are spaced.
+#[test]
+fn two_members_of_one_name_are_no_difference() {
+    let document = |spaced: &str, stamp: &str| {
+        let text = r#"{"name":"D1","creation":"c","docstatus":0,"modified":"STAMP","customer":"A",
+            "customer":"B","custom_json":{"a":1,"a":2},"items":[{"posa_row_id":"r1","name":"n1","idx":1,
+            "qty":1,"qty":2,"custom_x":{"b":1,"b":2}}],"payments":[]}"#;
+        text.replace("STAMP", stamp).replace(",\"", spaced)
+    };
+    let mut desk = Desk::new(policy());
+    desk.handle(Event::Open { draft: D, key: KEY.into() });
+    desk.answer_with("s1", &document(",\"", "s1"));
+    desk.notices.clear();
+    desk.handle(Event::Refresh { draft: D });
+    desk.answer_with("s2", &document(" , \"", "s2"));
+    assert_eq!((desk.status(), desk.notices.len()), ("clean", 0), "{:?}", desk.notices);
+    desk.scan("r1");
+    assert_eq!(qty(&desk.doc(), "r1"), "3");
+}

@@ -205,7 +205,8 @@ fn read(document: &Document, into: &mut Truth) {
             into.fields.insert(name.clone(), (value.to_owned(), None));
         }
     }
-    into.docstatus = document["docstatus"].as_i64().expect("a number");
+    // A sale that was never read back shows none.
+    into.docstatus = document.get("docstatus").map_or(0, |is| is.as_i64().expect("a number"));
 }
 
 impl Model {
@@ -443,6 +444,12 @@ impl Model {
         }
         assert_eq!(held.notes, truth.notes, "notes of {}", truth.key);
         assert_eq!(held.docstatus, truth.docstatus, "status of {}", truth.key);
+        for (field, (value, _)) in &held.fields {
+            let stands = truth.fields.get(field).map_or("", |(value, _)| value.as_str());
+            if stands != value && self.is_typed_again(cart, field, value, stands) {
+                truth.fields.insert(field.clone(), (value.clone(), Some(cart)));
+            }
+        }
         let values = |truth: &Truth| -> Vec<(String, String)> {
             truth.fields.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect()
         };
@@ -456,6 +463,17 @@ impl Model {
         self.carts[cart].edits.iter().any(|serial| is_it(&self.edits[*serial].what))
     }
 
+    /// Whether this cart typed the value in a save that it never heard of, over just the value that
+    /// somebody else put back since: it cannot know, and types it again.
+    fn is_typed_again(&self, cart: usize, name: &str, typed: &str, stands: &str) -> bool {
+        let edits = self.carts[cart].edits.iter().map(|serial| &self.edits[*serial]);
+        let unheard = edits.filter(|edit| edit.state == State::Stored && !edit.heard);
+        unheard.into_iter().any(|edit| {
+            matches!(&edit.what, What::Set { field, value, seen }
+                if field == name && value == typed && seen == stands)
+        })
+    }
+
     /// Whether this cart put the row there, or took it out, in a save that it never heard of: if
     /// somebody else undid that, it cannot know, and does it again.
     fn is_in_doubt(&self, cart: usize, id: &str) -> bool {
@@ -467,6 +485,30 @@ impl Model {
             };
             is_it && edit.state == State::Stored && !edit.heard
         })
+    }
+
+    /// The document was submitted and holds all that this cart shows.
+    pub fn settle_done(&mut self, cart: usize, shown: &Document) {
+        let truth = &self.truths[self.carts[cart].truth.expect("a document that ended")];
+        assert_eq!(truth.docstatus, 1, "{} is not submitted", truth.key);
+        let mut held = Truth::default();
+        read(shown, &mut held);
+        for serial in &self.carts[cart].edits {
+            let edit = &mut self.edits[*serial];
+            if !edit.is_open() {
+                continue;
+            }
+            let (shows, is) = match &edit.what {
+                What::Pay { id, .. } => (held.payments.get(id), truth.payments.get(id)),
+                What::Cash { .. } => (held.payments.get("Cash"), truth.payments.get("Cash")),
+                what => match what.row() {
+                    Some(row) => (held.rows.get(row), truth.rows.get(row)),
+                    None => (None, None),
+                },
+            };
+            assert_eq!(is, shows, "told done, but {edit:?} is not in {}", truth.key);
+            edit.state = State::Stored;
+        }
     }
 
     /// Edits of a row that a person put back since the last save, while another put it back too:

@@ -88,12 +88,28 @@ impl World {
             self.model.captures(cart, &token);
             self.model.carts[cart].tokens.push((place, token));
         }
+        if kind == "settled" {
+            self.settle_done(page, cart);
+        }
         let wait = self.luck.below(self.disk_ms + 1);
         let holder = &mut self.pages[page];
         holder.written += 1;
         holder.unwritten.push_back(entry);
         let written = holder.written;
         self.after(wait, Arrival::Durable(page, written));
+    }
+
+    /// Scenario S33: a document that was submitted with exactly my content is done, whoever made
+    /// the same steps, and the draft leaves the journal.
+    fn settle_done(&mut self, page: usize, cart: usize) {
+        let number = self.pages[page].carts.iter().find(|(_, known)| **known == cart);
+        let Some(number) = number.map(|(number, _)| *number) else { return };
+        let draft = self.pages[page].till.as_ref().and_then(|till| till.draft(DraftId(number)));
+        let ending = draft.and_then(|draft| draft.ending());
+        if ending.is_some_and(|ending| ending.already_done) {
+            let document = self.document(page, number).expect("a document");
+            self.model.settle_done(cart, &document);
+        }
     }
 
     /// The first entry of a draft tells its name.
