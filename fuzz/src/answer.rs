@@ -71,6 +71,7 @@ fn check_save(outcome: &SaveOutcome) {
         | SaveOutcome::Gone
         | SaveOutcome::Closed(_)
         | SaveOutcome::Unavailable { .. }
+        | SaveOutcome::Locked { .. }
         | SaveOutcome::InDoubt
         | SaveOutcome::Unauthenticated { .. } => {}
     }

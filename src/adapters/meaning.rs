@@ -109,7 +109,9 @@ fn write_save(out: &mut ObjectWriter, outcome: &SaveOutcome) {
             };
             out.text("kind", "closed").text("state", state);
         }
-        SaveOutcome::Unavailable { retry_after } => write_unavailable(out, *retry_after),
+        SaveOutcome::Unavailable { retry_after } | SaveOutcome::Locked { retry_after } => {
+            write_unavailable(out, *retry_after)
+        }
         SaveOutcome::InDoubt => {
             out.text("kind", "in-doubt");
         }

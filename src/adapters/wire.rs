@@ -29,6 +29,8 @@ pub(super) enum Fault {
     Closed,
     /// Certainly not applied; again later.
     Busy,
+    /// Certainly not applied: somebody else has the document.
+    Locked,
     /// Signed out.
     SignedOut { csrf: bool },
     /// Refused for good.
@@ -50,9 +52,12 @@ pub(super) fn load_fault(
         Fault::SignedOut { csrf } => LoadOutcome::Unauthenticated { csrf },
         Fault::Refused(code) => LoadOutcome::Rejected(rejection(code)),
         Fault::Untold => LoadOutcome::Rejected(rejection(RejectionCode::Invalid)),
-        Fault::Stale | Fault::Taken | Fault::Closed | Fault::Busy | Fault::Unknown => {
-            unavailable(response)
-        }
+        Fault::Stale
+        | Fault::Taken
+        | Fault::Closed
+        | Fault::Busy
+        | Fault::Locked
+        | Fault::Unknown => unavailable(response),
     }
 }
 
@@ -64,6 +69,11 @@ pub(super) fn unavailable(response: &HttpResponse<'_>) -> LoadOutcome {
 /// A save that is certainly not applied.
 pub(super) fn busy(response: &HttpResponse<'_>) -> SaveOutcome {
     SaveOutcome::Unavailable { retry_after: retry_after(response) }
+}
+
+/// A save that is certainly not applied, for somebody else has the document.
+pub(super) fn locked(response: &HttpResponse<'_>) -> SaveOutcome {
+    SaveOutcome::Locked { retry_after: retry_after(response) }
 }
 
 /// See the defect of this name.

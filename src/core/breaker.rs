@@ -153,6 +153,7 @@ impl From<&SaveOutcome> for Health {
             SaveOutcome::Saved { .. }
             | SaveOutcome::Stale { .. }
             | SaveOutcome::Exists { .. }
+            | SaveOutcome::Locked { .. }
             | SaveOutcome::Gone
             | SaveOutcome::Closed(_)
             | SaveOutcome::Rejected(_) => Health::Well,

@@ -244,6 +244,12 @@ pub enum SaveOutcome {
         /// The server's own wish how long to wait: a lower bound.
         retry_after: Option<Millis>,
     },
+    /// Somebody else has the document at this moment (a lease, a row lock, a deadlock): certainly
+    /// not applied, and the backend is well.
+    Locked {
+        /// The server's own wish how long to wait: a lower bound.
+        retry_after: Option<Millis>,
+    },
     /// The save may have been applied: load before repeating it.
     InDoubt,
     /// Signed out (or, with `csrf`, only the CSRF token is missing or wrong). Not applied.

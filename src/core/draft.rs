@@ -171,6 +171,8 @@ pub struct Draft {
     lease: Option<lease::Lease>,
     /// Since when a lease is waited for.
     lease_asked_at: Option<Millis>,
+    /// Somebody else had a lease: this save stands in line for one.
+    queues: bool,
     /// The backend gives no lease on this document after all.
     leaseless: bool,
     /// How often saves are stale, and whether the document is leased for that.
@@ -248,6 +250,7 @@ impl Draft {
             left: Vec::new(),
             lease: None,
             lease_asked_at: None,
+            queues: false,
             leaseless: false,
             rates: Rates::default(),
             strategy: Strategy::Optimistic,

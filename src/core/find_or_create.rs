@@ -337,7 +337,7 @@ impl FindOrCreate {
                 self.go_on(Next::Find, turn);
             }
             SaveOutcome::Rejected(rejection) => self.settle(Outcome::Rejected(rejection), turn),
-            SaveOutcome::Unavailable { retry_after } => {
+            SaveOutcome::Unavailable { retry_after } | SaveOutcome::Locked { retry_after } => {
                 self.wait_for(Next::Create, retry_after, turn);
             }
             SaveOutcome::InDoubt => {

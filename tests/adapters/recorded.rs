@@ -88,6 +88,7 @@ fn say_save(outcome: &SaveOutcome) -> String {
         SaveOutcome::Gone => "gone".to_owned(),
         SaveOutcome::Closed(Closed::Submitted) => "submitted".to_owned(),
         SaveOutcome::Closed(Closed::Cancelled) => "cancelled".to_owned(),
+        SaveOutcome::Locked { retry_after } => format!("busy{}", wait(*retry_after)),
         SaveOutcome::Unavailable { retry_after } => format!("busy{}", wait(*retry_after)),
         SaveOutcome::InDoubt => "in doubt".to_owned(),
         SaveOutcome::Unauthenticated { csrf } => signed_out(*csrf),

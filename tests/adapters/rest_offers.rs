@@ -290,6 +290,7 @@ fn say_apply(outcome: &ApplyOutcome) -> String {
         }
         ApplyOutcome::Closed(state) => format!("closed {state:?}"),
         ApplyOutcome::Gone => "gone".into(),
+        ApplyOutcome::Locked { retry_after } => format!("locked{}", wait(*retry_after)),
         ApplyOutcome::Unavailable { retry_after } => format!("busy{}", wait(*retry_after)),
         ApplyOutcome::InDoubt => "in doubt".into(),
         ApplyOutcome::Unauthenticated { .. } => "signed out".into(),
@@ -423,7 +424,7 @@ fn each_answer_to_an_apply_has_one_meaning() {
             (409, r#"{"code":"fenced"}"#, "stale"),
             (404, r#"{"code":"not_found"}"#, "gone"),
             (404, "", "not supported"),
-            (423, r#"{"code":"leased","retry_after":30}"#, "busy 30"),
+            (423, r#"{"code":"leased","retry_after":30}"#, "locked 30"),
             (503, "", "busy 2000"),
             (422, r#"{"message":"ops"}"#, "rejected ops"),
             (401, "", "signed out"),
@@ -452,7 +453,7 @@ fn a_parked_save_comes_back_with_the_newest_copy_and_a_lease() {
     let fenced = saved(SaveKind::Update, 409, &[], r#"{"code":"fenced","id":"w1"}"#);
     assert_eq!(fenced, SaveOutcome::Stale { current: None, document: None, fence: None });
     let leased = saved(SaveKind::Update, 423, &[], r#"{"code":"leased","retry_after":77}"#);
-    assert_eq!(leased, SaveOutcome::Unavailable { retry_after: Some(Millis(77)) });
+    assert_eq!(leased, SaveOutcome::Locked { retry_after: Some(Millis(77)) });
 }
 
 #[test]

@@ -353,3 +353,36 @@ fn a_server_that_asks_what_nobody_here_would_ask_gets_a_plain_save() {
     desk.save();
     assert!(matches!(desk.call(), Call::Apply(_)), "only that one save");
 }
+
+#[test]
+fn who_meets_a_lease_stands_in_line_for_one() {
+    let mut desk = Desk::open_with(leasing(Choice::Adaptive(Thresholds::MEASURED)));
+    desk.scan("r1");
+    let saved = desk.save();
+    desk.answer(SaveOutcome::Locked { retry_after: Some(Millis(4_000)) });
+    give_lease(&mut desk, "3");
+    assert_eq!(fence_of(desk.call()), Some("3"));
+    get_through(&mut desk);
+    assert!(matches!(desk.outcome_of(saved), Some(Outcome::Committed { .. })));
+    assert_eq!(released(&mut desk), ["3"]);
+    desk.scan("r1");
+    desk.save();
+    assert_eq!(fence_of(desk.call()), None, "only that once");
+}
+
+#[test]
+fn a_document_that_others_have_says_nothing_against_the_backend() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.save();
+    for _ in 0..8 {
+        while desk.calls.is_empty() {
+            desk.wait();
+        }
+        desk.answer(SaveOutcome::Locked { retry_after: None });
+    }
+    let breaks = desk.steps.iter().filter(|step| step.name() == "breaker").count();
+    assert_eq!(breaks, 0, "other documents go on");
+    desk.drain();
+    assert_eq!(qty(&desk.stored(), "r1"), "2");
+}

@@ -48,6 +48,7 @@ pub(super) fn save(
         Fault::Gone => SaveOutcome::Gone,
         Fault::Closed => SaveOutcome::Closed(Closed::Submitted),
         Fault::Busy => wire::busy(response),
+        Fault::Locked => wire::locked(response),
         Fault::SignedOut { csrf } => SaveOutcome::Unauthenticated { csrf },
         Fault::Untold if create => SaveOutcome::InDoubt,
         Fault::Taken | Fault::Untold => reject(RejectionCode::Invalid),
@@ -177,12 +178,8 @@ impl<'a> Answer<'a> {
             "UniqueValidationError" | "DuplicateEntryError" => Fault::Taken,
             "DoesNotExistError" => Fault::Gone,
             "UpdateAfterSubmitError" | "DocstatusTransitionError" => Fault::Closed,
-            "DocumentLockedError"
-            | "QueryDeadlockError"
-            | "QueryTimeoutError"
-            | "TooManyRequestsError"
-            | "SessionStopped"
-            | "InReadOnlyMode" => Fault::Busy,
+            "DocumentLockedError" | "QueryDeadlockError" | "QueryTimeoutError" => Fault::Locked,
+            "TooManyRequestsError" | "SessionStopped" | "InReadOnlyMode" => Fault::Busy,
             "AuthenticationError" | "SessionExpired" => Fault::SignedOut { csrf: false },
             "CSRFTokenError" => Fault::SignedOut { csrf: true },
             "PermissionError" => self.forbidden(),
@@ -327,7 +324,9 @@ fn database_fault(exception: &[u8]) -> Fault {
         b"2006" | b"2013" | b"2055" => Fault::Unknown,
         // Values that the column does not take (30).
         b"1264" | b"1265" | b"1292" | b"1366" | b"1406" => Fault::Refused(RejectionCode::Invalid),
-        // 1020, 1205, 1213 (races, rolled back: 57, 58, 62), 2003 (no connection: 76) …
+        // Races, rolled back (57, 58, 62).
+        b"1020" | b"1205" | b"1213" => Fault::Locked,
+        // 2003 (no connection: 76) …
         _ => Fault::Busy,
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn save(rest: &Rest, kind: SaveKind, response: &HttpResponse<'_>) -> 
         Fault::Gone if create => reject(RejectionCode::Invalid),
         Fault::Gone => SaveOutcome::Gone,
         Fault::Busy => SaveOutcome::Unavailable { retry_after: offers::wait(response) },
+        Fault::Locked => SaveOutcome::Locked { retry_after: offers::wait(response) },
         Fault::SignedOut { csrf } => SaveOutcome::Unauthenticated { csrf },
         Fault::Refused(code) => reject(code),
         Fault::Taken | Fault::Untold => reject(RejectionCode::Invalid),
@@ -155,14 +156,15 @@ pub(super) fn fault(response: &HttpResponse<'_>, create: bool) -> Option<Fault> 
         413 | 428 => Fault::Refused(RejectionCode::Invalid),
         // Laravel: the page's token has expired.
         419 => Fault::SignedOut { csrf: true },
-        423 | 425 | 429 => Fault::Busy,
+        423 => Fault::Locked,
+        425 | 429 => Fault::Busy,
         // The server had no time to answer; it may have had time to save.
         408 => Fault::Unknown,
         // With Retry-After the server refuses to begin; without, a proxy may have passed it on.
         503 if wire::header(response, "retry-after").is_some() => Fault::Busy,
         400..=599 => match sql_state(response).as_deref() {
             // Serialisation, deadlock, lock not available (CAP 09d, 14): rolled back.
-            Some("40001" | "40P01" | "55P03") => Fault::Busy,
+            Some("40001" | "40P01" | "55P03") => Fault::Locked,
             Some("23505") => Fault::Taken,
             _ if wire::is_page(response) => Fault::Unknown,
             _ => match response.status {

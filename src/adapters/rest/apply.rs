@@ -60,6 +60,7 @@ pub(super) fn outcome(rest: &Rest, key: &str, response: &HttpResponse<'_>) -> Ap
         Fault::Stale => ApplyOutcome::Stale { document },
         Fault::Gone => ApplyOutcome::Gone,
         Fault::Busy => ApplyOutcome::Unavailable { retry_after: offers::wait(response) },
+        Fault::Locked => ApplyOutcome::Locked { retry_after: offers::wait(response) },
         Fault::SignedOut { csrf } => ApplyOutcome::Unauthenticated { csrf },
         Fault::Refused(code) => ApplyOutcome::Rejected(answer::rejection(code, response)),
         Fault::Taken | Fault::Untold => {

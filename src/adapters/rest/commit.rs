@@ -78,7 +78,9 @@ pub(super) fn outcome(rest: &Rest, response: &HttpResponse<'_>) -> CommitOutcome
         }
         Fault::Gone => CommitOutcome::Gone { key: key() },
         Fault::Taken => CommitOutcome::Exists { key: key() },
-        Fault::Busy => CommitOutcome::Unavailable { retry_after: offers::wait(response) },
+        Fault::Busy | Fault::Locked => {
+            CommitOutcome::Unavailable { retry_after: offers::wait(response) }
+        }
         Fault::SignedOut { csrf } => CommitOutcome::Unauthenticated { csrf },
         Fault::Refused(code) => CommitOutcome::Rejected(answer::rejection(code, response)),
         Fault::Untold => {

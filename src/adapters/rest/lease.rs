@@ -57,6 +57,11 @@ pub(super) fn outcome(rest: &Rest, key: &str, response: &HttpResponse<'_>) -> Le
         Fault::Untold => {
             LeaseOutcome::Rejected(answer::rejection(RejectionCode::Invalid, response))
         }
-        Fault::Stale | Fault::Taken | Fault::Closed | Fault::Busy | Fault::Unknown => unavailable,
+        Fault::Stale
+        | Fault::Taken
+        | Fault::Closed
+        | Fault::Busy
+        | Fault::Locked
+        | Fault::Unknown => unavailable,
     }
 }

@@ -35,7 +35,9 @@ pub(super) fn outcome(response: &HttpResponse<'_>) -> NextOutcome {
         };
     };
     match fault {
-        Fault::Busy => NextOutcome::Unavailable { retry_after: offers::wait(response) },
+        Fault::Busy | Fault::Locked => {
+            NextOutcome::Unavailable { retry_after: offers::wait(response) }
+        }
         Fault::SignedOut { csrf } => NextOutcome::Unauthenticated { csrf },
         Fault::Refused(code) => NextOutcome::Rejected(answer::rejection(code, response)),
         Fault::Gone | Fault::Stale | Fault::Taken | Fault::Untold => {

@@ -55,7 +55,9 @@ pub fn commit_outcome(verdict: &[u8]) -> CommitOutcome {
         SaveOutcome::Closed(_) => {
             CommitOutcome::Stale { keys: texts(verdict, "stale"), documents: copies(verdict) }
         }
-        SaveOutcome::Unavailable { retry_after } => CommitOutcome::Unavailable { retry_after },
+        SaveOutcome::Unavailable { retry_after } | SaveOutcome::Locked { retry_after } => {
+            CommitOutcome::Unavailable { retry_after }
+        }
         SaveOutcome::InDoubt => CommitOutcome::InDoubt,
         SaveOutcome::Unauthenticated { csrf } => CommitOutcome::Unauthenticated { csrf },
         SaveOutcome::Rejected(rejection) => CommitOutcome::Rejected(rejection),
@@ -148,6 +150,7 @@ pub fn apply_outcome(key: &str, verdict: &[u8]) -> ApplyOutcome {
         }
         (SaveOutcome::Gone, _) => ApplyOutcome::Gone,
         (SaveOutcome::Closed(state), _) => ApplyOutcome::Closed(state),
+        (SaveOutcome::Locked { retry_after }, _) => ApplyOutcome::Locked { retry_after },
         (SaveOutcome::Unavailable { retry_after }, _) => ApplyOutcome::Unavailable { retry_after },
         (SaveOutcome::Unauthenticated { csrf }, _) => ApplyOutcome::Unauthenticated { csrf },
         (SaveOutcome::Rejected(rejection), _) => ApplyOutcome::Rejected(rejection),

@@ -58,7 +58,13 @@ pub enum ApplyOutcome {
     Closed(Closed),
     /// There is no such document any more.
     Gone,
-    /// Busy, locked, leased by somebody else: certainly not applied.
+    /// Somebody else has the document at this moment (a lease, a row lock, a deadlock): certainly
+    /// not applied, and the backend is well.
+    Locked {
+        /// The server's own wish how long to wait: a lower bound.
+        retry_after: Option<Millis>,
+    },
+    /// Busy: certainly not applied.
     Unavailable {
         /// The server's own wish how long to wait: a lower bound.
         retry_after: Option<Millis>,

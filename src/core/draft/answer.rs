@@ -52,6 +52,10 @@ impl Draft {
                 self.forget_unless_doubted(turn);
                 self.retry_later(retry_after, Queued::Busy, turn);
             }
+            SaveOutcome::Locked { retry_after } => {
+                self.forget_unless_doubted(turn);
+                self.on_locked(retry_after, turn);
+            }
             #[cfg(feature = "planted-defects")]
             SaveOutcome::InDoubt if defect::is(Defect::DoubtDropped) => {
                 self.forget_unless_doubted(turn);

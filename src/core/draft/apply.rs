@@ -59,6 +59,9 @@ impl Draft {
             ApplyOutcome::Unavailable { retry_after } => {
                 self.on_save_answer(SaveOutcome::Unavailable { retry_after }, turn);
             }
+            ApplyOutcome::Locked { retry_after } => {
+                self.on_save_answer(SaveOutcome::Locked { retry_after }, turn);
+            }
             ApplyOutcome::InDoubt => self.on_save_answer(SaveOutcome::InDoubt, turn),
             ApplyOutcome::Unauthenticated { csrf } => {
                 self.on_save_answer(SaveOutcome::Unauthenticated { csrf }, turn);

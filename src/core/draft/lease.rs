@@ -53,7 +53,7 @@ impl Draft {
             Choice::Always(strategy) => strategy == Strategy::Pessimistic,
             // A server that merges keeps the turns itself.
             Choice::Adaptive(_) => {
-                self.strategy == Strategy::Pessimistic && !self.is_applied(policy)
+                self.queues || self.strategy == Strategy::Pessimistic && !self.is_applied(policy)
             }
         };
         wanted && sharing.offers.leases && !self.leaseless
@@ -100,6 +100,21 @@ impl Draft {
         }
     }
 
+    /// Somebody else has the document: with leases the way to it is to stand in line for one.
+    pub(super) fn on_locked(&mut self, retry_after: Option<Millis>, turn: &mut Turn<'_>) {
+        self.note_rate(false, true, turn);
+        let sharing = &turn.policy.sharing;
+        let adaptive = matches!(sharing.choice, Choice::Adaptive(_));
+        self.queues = adaptive && sharing.offers.leases && !self.leaseless && self.sent.is_none();
+        if self.queues {
+            return self.advance(turn);
+        }
+        if sharing.offers.leases {
+            return self.wait_for_lease(retry_after, turn);
+        }
+        self.retry_later(retry_after, Queued::Busy, turn);
+    }
+
     /// Somebody else has it. The server keeps our place for as long as it said.
     fn wait_for_lease(&mut self, retry_after: Option<Millis>, turn: &mut Turn<'_>) {
         self.turns += 1;
@@ -113,6 +128,7 @@ impl Draft {
 
     /// A lease is here.
     pub(super) fn hold_lease(&mut self, grant: Grant, parked: bool, turn: &mut Turn<'_>) {
+        self.queues = false;
         let waited = self.lease_asked_at.take().map_or(Millis(0), |at| turn.now.since(at));
         self.log(Step::LeaseGranted(waited), turn);
         let until = turn.now.plus(grant.ttl);

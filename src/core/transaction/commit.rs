@@ -171,6 +171,7 @@ impl Transaction {
             SaveOutcome::Closed(_) => CommitOutcome::Rejected(Rejection::invalid(
                 "The document takes no changes any more.",
             )),
+            SaveOutcome::Locked { retry_after } => CommitOutcome::Leased { retry_after },
             SaveOutcome::Unavailable { retry_after } => CommitOutcome::Unavailable { retry_after },
             SaveOutcome::InDoubt => CommitOutcome::InDoubt,
             SaveOutcome::Unauthenticated { csrf } => CommitOutcome::Unauthenticated { csrf },
