@@ -12,6 +12,7 @@ const examples = join(root, "www/examples");
 const said = {
   "ten-lines.mjs": /^committed ACC-SINV-\d{4}-\d{5} 7$/,
   "rest.mjs": /^committed attempts 2 qty 3$/,
+  "merging-server.mjs": /^committed in 1, committed in 1 qty 3$/,
   "plain-object.mjs": /^committed attempts 2 \{"table":"9","guests":3\}$/,
 };
 let server;
