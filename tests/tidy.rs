@@ -188,7 +188,9 @@ fn the_demo_uses_the_package_only() {
                 || import.starts_with("restamp/")
                 || import.starts_with("/restamp/");
             let for_tests = is_test && !import.contains("src/");
-            (!inside && !package && !for_tests).then(|| import.to_owned())
+            // An example of a server runs in Node.
+            let for_node = file.path.starts_with("www/examples/") && import.starts_with("node:");
+            (!inside && !package && !for_tests && !for_node).then(|| import.to_owned())
         },
     );
 }

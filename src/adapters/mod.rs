@@ -21,6 +21,7 @@ use crate::core::call::{
     Answered, ApplyOutcome, Call, CommitOutcome, LeaseOutcome, LoadOutcome, NextOutcome,
     NotSupported, SaveOutcome,
 };
+use crate::core::stamp::Stamp;
 
 /// A request to send, without origin and credentials: those are the caller's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,24 @@ pub struct HttpResponse<'a> {
     pub headers: &'a [(String, String)],
     /// The body's bytes.
     pub body: &'a [u8],
+}
+
+/// Word of a change that somebody made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Of this document.
+    Of {
+        /// Its key.
+        key: String,
+        /// Its newest stamp, if it is there still and the word names one.
+        stamp: Option<Stamp>,
+        /// The stamp that was replaced, if the word names it.
+        from: Option<Stamp>,
+        /// The document, if the word brings it.
+        document: Option<Vec<u8>>,
+    },
+    /// Some changes were missed: any document may have changed.
+    Missed,
 }
 
 /// One dialect.
@@ -94,6 +113,14 @@ pub trait Adapter {
             Call::Next(_) => Answered::Next(self.classify_next(response)),
             Call::Apply(apply) => Answered::Apply(self.classify_apply(&apply.key, response)),
         }
+    }
+    /// The request for the stream of changes, from the event `last` on; `None` where there is none.
+    fn changes(&self, _last: Option<&str>) -> Option<HttpRequest> {
+        None
+    }
+    /// What an event of that stream says, if it says anything.
+    fn read_change(&self, _event: &str, _data: &[u8]) -> Option<Change> {
+        None
     }
     /// What this backend, so configured, truly offers.
     fn guarantees(&self) -> Guarantees;

@@ -6,6 +6,7 @@
 
 mod answer;
 mod apply;
+mod changes;
 mod commit;
 mod lease;
 mod offers;
@@ -15,7 +16,7 @@ pub use offers::Offers;
 
 use super::wire::{overlay, push_percent, push_percent_but};
 use super::{
-    Adapter, CompareAndSet, FindOutcome, Guarantees, HttpRequest, HttpResponse, SaveKind,
+    Adapter, Change, CompareAndSet, FindOutcome, Guarantees, HttpRequest, HttpResponse, SaveKind,
     TokenSupport,
 };
 use crate::core::call::{
@@ -132,6 +133,14 @@ impl Adapter for Rest {
 
     fn classify_apply(&self, key: &str, response: &HttpResponse<'_>) -> ApplyOutcome {
         apply::outcome(self, key, response)
+    }
+
+    fn changes(&self, last: Option<&str>) -> Option<HttpRequest> {
+        self.offers.changes.then(|| changes::request(self, last))
+    }
+
+    fn read_change(&self, event: &str, data: &[u8]) -> Option<Change> {
+        changes::read(self, event, data)
     }
 
     fn guarantees(&self) -> Guarantees {

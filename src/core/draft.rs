@@ -138,7 +138,7 @@ pub struct Draft {
     /// When the first of the saves that were stale in a row went out.
     contended_since: Millis,
     /// A save on a fresh copy was stale: others save all the time, so the next try waits.
-    contended: bool,
+    pub(in crate::core) contended: bool,
     started: Millis,
     /// When the wait that is under way began.
     waiting_since: Millis,

@@ -7,6 +7,8 @@
 //! save's body is not kept; it is the same again from the same state and edits. `breaker` is
 //! nobody's: it says that the backend was ill.
 //!
+//! `numbers` is what is left of a sequence's reserved numbers.
+//!
 //! Where several pages of a user share the journal, edits carry the name of the page that made
 //! them and its count (`by`, `count`), so that one which is told twice is made once; `heard` is
 //! what is left of those when the journal is compacted.
@@ -15,6 +17,7 @@ use super::breaker::Breaker;
 use super::conflict::Conflict;
 use super::json::{self, list, ObjectWriter};
 use super::op::Op;
+use super::sequence::Block;
 use super::stamp::{Revision, Stamp};
 use super::time::Millis;
 
@@ -287,6 +290,46 @@ pub fn breaker(breaker: &Breaker) -> Vec<u8> {
     object.finish()
 }
 
+/// What is left of a sequence's numbers: its name, the blocks, and the request that is not answered.
+pub type NumbersLeft = (String, Vec<Block>, Option<Vec<u8>>);
+
+/// What a till has of a sequence's numbers from now on, and what it has asked for.
+#[must_use]
+pub fn numbers(name: &str, blocks: &[Block], asked: Option<&[u8]>) -> Vec<u8> {
+    let mut object = entry("numbers", name);
+    object.raw("blocks", &list(blocks.iter().map(Block::to_json)));
+    if let Some(asked) = asked {
+        object.raw("asked", asked);
+    }
+    object.finish()
+}
+
+/// What is left of each sequence: of its entries the last one counts.
+pub fn all_numbers<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Vec<NumbersLeft> {
+    let mut all: Vec<NumbersLeft> = Vec::new();
+    for entry in entries {
+        if word(entry, "entry").as_deref() == Some("numbers") {
+            if let Some(left) = read_numbers(entry) {
+                all.retain(|(name, ..)| *name != left.0);
+                all.push(left);
+            }
+        }
+    }
+    all
+}
+
+fn read_numbers(text: &[u8]) -> Option<NumbersLeft> {
+    let (mut blocks, mut whole) = (Vec::new(), true);
+    let all = json::member(text, "blocks")?;
+    json::elements(all, 0, &mut |block| match Block::from_json(block.of(all)) {
+        Some(block) => blocks.push(block),
+        None => whole = false,
+    })
+    .ok()?;
+    let asked = json::member(text, "asked").map(<[u8]>::to_vec);
+    whole.then_some((word(text, "id")?, blocks, asked))
+}
+
 /// Reads entries in the order in which they were written.
 ///
 /// # Errors
@@ -358,6 +401,7 @@ fn read_entry(text: &[u8], replayed: &mut Replayed) -> Option<()> {
                 drafts.remove(at);
             }
         }
+        "numbers" => drop(read_numbers(text)?),
         "heard" => {}
         _ => return None,
     }

@@ -184,6 +184,12 @@ impl Till {
         found.find(|draft| draft.is_exportable()).or(first).map(|draft| draft.number)
     }
 
+    /// Whether others save the document with this key all the time, as its draft here found out.
+    #[must_use]
+    pub fn is_contended(&self, key: &str) -> bool {
+        self.drafts.iter().any(|draft| draft.contended && draft.key() == key)
+    }
+
     /// What is not on the server yet, oldest first.
     #[must_use]
     pub fn outbox(&self) -> Vec<Entry> {

@@ -31,6 +31,10 @@ class EarlyBackend {
   find(field, value, signal) {
     return this.made().find(field, value, signal);
   }
+
+  changes(onChange) {
+    return this.made().changes(onChange);
+  }
 }
 
 /** What `make` makes, now or as soon as the module is there. */

@@ -215,6 +215,13 @@ export interface TillOptions {
    * conflicts with other tills (their first retry is at once). One that is given is for both.
    */
   schedule?: Schedule;
+  /** How transact, transfer and allocate keep others out. "adaptive" (default): by leases once documents are contended, if there are leases. */
+  strategy?: "optimistic" | "pessimistic" | "adaptive";
+  /**
+   * Whether drafts learn of others' changes from the backend's feed, where it has one (guarantees.changes). Default true. One tab of a
+   * till listens. A feed that breaks off is opened again after a while; where it cannot be gone on from, all that is open is looked at.
+   */
+  changes?: boolean;
   /** Taken for later: messages are in English so far. */
   language?: string;
   /** Time, chance and waiting, for tests and simulation. */
@@ -263,6 +270,34 @@ export interface Till {
      */
     import(text: string): Promise<number>;
   };
+  /**
+   * Several documents, all or nothing. `plan` gets copies of those that exist, frozen, by key, and answers those that it changes (one
+   * that it leaves out is not compared either), or refuses. It runs again on fresh copies after a conflict, so it does nothing else. One
+   * that throws, or answers something else, rejects (code "plan-failed" with the `cause`, or "invalid-argument"), and nothing is sent.
+   * Several documents need guarantees.transactions, "pessimistic" needs guarantees.leases; without them it rejects (code
+   * "not-supported") before anything is sent. Aborted, it rejects (code "aborted") and says whether it is in doubt. It needs no draft,
+   * is not kept for later, and works in every tab; open drafts of the documents learn of the new copies. Leases go back on every way out.
+   */
+  transact<T>(keys: string[], plan: (docs: ReadonlyMap<string, Doc>) => { docs: Map<string, Doc>; result: T } | { refuse: string },
+    options?: TransactOptions): Promise<TransactOutcome<T>>;
+  /** Move an amount between two documents (wallets, gift cards, loyalty). Never below zero. Refusals: "insufficient" (with `short`), "not-found", "not-an-amount". */
+  transfer(from: string, to: string, amount: DecimalText, options?: { field?: string } & TransactOptions): Promise<TransactOutcome<null>>;
+  /** Take a quantity first in, first out from stock layers, all or nothing. Fields: "quantity", "value", "created". Refused with "shortage" and what is `short`. */
+  allocate(layers: string[], quantity: DecimalText,
+    options?: { quantityField?: string; valueField?: string; orderField?: string } & TransactOptions): Promise<TransactOutcome<Allocation>>;
+  /**
+   * The next number of a sequence, unique across tills: sequence("customer", {format: "CUST####"}) → "CUST0001". Without `reserve` the
+   * numbers have no gaps, but for one that was on its way to a tab when that, or the tab that leads, was closed. `reserve` keeps a block
+   * of so many for offline use, in the journal (tabs take from one block); more are fetched when less than half is left. What is never
+   * taken of a block is a gap, and is never given out twice. Rejects with "not-supported", "rejected", "unavailable" (asked again, no
+   * number gets lost) or "storage" (the disk takes nothing, so a number could be given out twice).
+   */
+  sequence(name: string, options?: { format?: string; reserve?: number }): Promise<string>;
+  /**
+   * Find by a unique field, or create it; two tills at once get the same document. `make` is asked only if there is none; the field is
+   * filled in where it is empty. Rejects with "not-supported", "make-failed" (with the `cause`), "rejected", "signed-out" or "unavailable".
+   */
+  findOrCreate(field: string, value: string, make: () => Doc | Promise<Doc>): Promise<{ doc: Doc; created: boolean; key?: string }>;
   on<K extends keyof TillEvents>(type: K, listener: (event: TillEvents[K]) => void): () => void;
   close(): Promise<void>;
 }
@@ -271,6 +306,20 @@ export interface Till {
  * `reason`: "offline", "busy", "signed-out", "parked", "conflict", a rejection's code, or the state of an ended document; none for
  * edits that nobody asked to save. `message`: the server's own words, if it refused.
  */
+export interface TransactOptions {
+  /** Default: that of the till. */
+  strategy?: "optimistic" | "pessimistic" | "adaptive";
+  signal?: AbortSignal;
+}
+export interface Allocation { quantity: DecimalText; value: DecimalText; layers: { key: string; quantity: DecimalText; value: DecimalText }[]; shortage: DecimalText }
+/**
+ * Nothing is stored unless "committed", or "gave-up" with `inDoubt`: the token of a commit that nobody answered. A refusal is the
+ * plan's, or the server's ("forbidden", "invalid", "stock"). "gave-up" for "contended", "leased", "busy", "offline", "signed-out", "closed" or "refused".
+ */
+export type TransactOutcome<T> =
+  | { kind: "committed"; result: T; attempts: number }
+  | { kind: "refused"; reason: string; message?: string; short?: DecimalText }
+  | { kind: "gave-up"; attempts: number; message: string; reason?: string; inDoubt?: string };
 export interface OutboxEntry {
   key: string; status: Status; editedAt: number; attempts: number; nextAttemptAt?: number; reason?: string; message?: string;
 }
@@ -330,6 +379,7 @@ export interface TillEvents {
    * Steps on the way of a save. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many places),
    * asked (conflicts), in-doubt, echoed, waiting (until), lease-asked, lease-granted (waited: milliseconds), lease-released, committed, rejected, signed-out, ended, breaker (state:
    * "open", "half-open" or "closed"; the notices "server-lost" and "server-back" say the same to the cashier); and once, with the first draft, weak-backend (lacks).
+   * Of a transaction (transaction: its keys): commit-sent (attempt, times), stale (keys), lease-granted, lease-held, lease-lost, waiting, in-doubt.
    */
   log: { at: number; key?: string; level: "debug" | "info" | "warn" | "error"; event: string; [detail: string]: unknown };
 }

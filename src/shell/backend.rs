@@ -3,20 +3,28 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Function, Promise};
+use js_sys::{Array, Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::{AbortController, AbortSignal};
 
-use super::convert::{check_members, function, get, options_text, parse, stringify, text, word};
+use super::clock::Clock;
+use super::convert::{
+    callback, check_members, function, get, options_text, parse, stringify, text, word,
+};
 use super::error::{error, invalid};
+use super::feed::{self, Feed};
 use super::fetch::{Answer, Fetch, Limit, Link};
-use crate::adapters::{options, verdict, Adapter, Guarantees, Meaning, SaveKind};
-use crate::core::call::{Call, CreateCall, FindOutcome, LoadOutcome, SaveOutcome, UpdateCall};
-use crate::core::event::{CallId, Event};
+use crate::adapters::verdict;
+use crate::adapters::{options, Adapter, Change, Guarantees, Meaning, SaveKind};
+use crate::core::call::{
+    Answered, ApplyOutcome, Call, CommitOutcome, CreateCall, FindOutcome, LeaseOutcome,
+    LoadOutcome, Missing, NextOutcome, SaveOutcome, UpdateCall,
+};
 use crate::core::json;
 use crate::core::policy::{CompareAndSet, TokenSupport};
 use crate::core::stamp::Stamp;
+use crate::core::time::Millis;
 
 const TIMEOUT_MS: u32 = 15_000;
 /// How long the page's own backend may take for one call; then its answer counts as lost.
@@ -30,9 +38,9 @@ thread_local! {
 
 /// A dialect over `fetch`.
 pub(super) struct Http {
-    adapter: Box<dyn Adapter>,
-    fetch: Fetch,
-    authorization: Option<String>,
+    pub(super) adapter: Box<dyn Adapter>,
+    pub(super) fetch: Fetch,
+    pub(super) authorization: Option<String>,
     csrf: Option<Function>,
     csrf_token: RefCell<Option<String>>,
     /// The page is being asked for a CSRF token: whoever else needs one waits for the same.
@@ -67,7 +75,9 @@ impl Http {
                 headers.push(("X-Frappe-CSRF-Token", token.clone()));
             }
         }
-        (self.fetch.send(request, &headers, signal).await, csrf_token)
+        // A page that is being closed gives its leases back all the same.
+        let outlives = matches!(call, Call::Release(_));
+        (self.fetch.send(request, &headers, signal, outlives).await, csrf_token)
     }
 
     /// Whether there is another CSRF token than the one that was `refused`. However many calls
@@ -186,6 +196,22 @@ impl HttpBackend {
         Ok(future_to_promise(async move {
             Ok(parse(&Meaning::Find(http.find(&field, &value, signal).await).to_json()))
         }))
+    }
+}
+
+#[wasm_bindgen]
+impl HttpBackend {
+    /// Calls `onChange(key, stamp)` for every change that somebody makes, until the answer is
+    /// called. Without arguments: changes were missed, any document may have changed.
+    pub fn changes(&self, on_change: &JsValue) -> Result<JsValue, JsValue> {
+        let on_change = callback(on_change, "onChange")?;
+        let clock = Rc::new(Clock::new(JsValue::UNDEFINED));
+        let feed = Feed::of(&self.http, &clock, feed::teller(on_change));
+        let feed = feed.ok_or_else(|| {
+            let offer = "guarantees.changes is missing: rest({offers: [\"changes\"]})";
+            error("not-supported", &[offer, " where the server has the route _changes"])
+        })?;
+        Ok(Closure::once(move || drop(feed)).into_js_value())
     }
 }
 
@@ -308,7 +334,14 @@ impl Backend {
                     Some("field") => TokenSupport::Field,
                     Some(_) | None => TokenSupport::None,
                 };
-                Guarantees::plain(compare, token)
+                Guarantees {
+                    transactions: has(object, Missing::Transactions),
+                    leases: has(object, Missing::Leases),
+                    sequences: has(object, Missing::Sequences),
+                    apply: has(object, Missing::Apply),
+                    changes: says(object, "changes") && function(object, "changes").is_some(),
+                    ..Guarantees::plain(compare, token)
+                }
             }
         }
     }
@@ -328,79 +361,122 @@ impl Backend {
         }
     }
 
-    /// Makes a call; the event that reports its answer.
-    pub(super) async fn call(&self, id: CallId, call: Call) -> Event {
-        let is_save = matches!(call, Call::Create(_) | Call::Update(_));
-        match (self, &call) {
-            (Backend::Http(http), Call::Load { key }) => {
-                Event::LoadAnswered { call: id, outcome: http.load(key, None).await }
-            }
-            (Backend::Http(http), Call::Find { field, value }) => {
-                Event::FindAnswered { call: id, outcome: http.find(field, value, None).await }
-            }
+    /// Makes a call; what the answer means.
+    pub(super) async fn call(&self, call: &Call, clock: &Clock) -> Answered {
+        match (self, call) {
             (Backend::Http(http), Call::Create(_) | Call::Update(_)) => {
-                Event::SaveAnswered { call: id, outcome: http.save(&call, None).await }
+                Answered::Save(http.save(call, None).await)
             }
-            (
-                Backend::Http(http),
-                Call::Commit(_)
-                | Call::Lease(_)
-                | Call::Release(_)
-                | Call::Next(_)
-                | Call::Apply(_),
-            ) => {
-                let answer = http.answer(&call, None).await;
-                let answered = http.adapter.classify(&call, &answer.response());
-                Event::Answered { call: id, answered }
+            (Backend::Http(http), _) => {
+                let (answer, refused) = http.answer_with(call, None).await;
+                let answered = http.adapter.classify(call, &answer.response());
+                if is_csrf(&answered) && http.renewed_csrf(refused).await {
+                    let answer = http.answer(call, None).await;
+                    return http.adapter.classify(call, &answer.response());
+                }
+                answered
             }
             (Backend::Page(object, closing), _) => {
-                if let Some((_, answered)) = call.needs() {
-                    return Event::Answered { call: id, answered };
+                if let Some((missing, answered)) = call.needs() {
+                    if !has(object, missing) {
+                        return answered;
+                    }
                 }
                 // A rejected promise is no verdict: then nothing is proven.
-                let verdict = ask(object, closing, &call).await.unwrap_or_default();
-                match call {
-                    _ if is_save => {
-                        Event::SaveAnswered { call: id, outcome: verdict::save_outcome(&verdict) }
-                    }
-                    Call::Find { .. } => {
-                        Event::FindAnswered { call: id, outcome: verdict::find_outcome(&verdict) }
-                    }
-                    Call::Load { .. }
-                    | Call::Create(_)
-                    | Call::Update(_)
-                    | Call::Commit(_)
-                    | Call::Lease(_)
-                    | Call::Release(_)
-                    | Call::Next(_)
-                    | Call::Apply(_) => {
-                        Event::LoadAnswered { call: id, outcome: verdict::load_outcome(&verdict) }
-                    }
-                }
+                let verdict = ask(object, closing, call).await.unwrap_or_default();
+                understood(call, &verdict, clock.now())
             }
         }
+    }
+
+    /// The stream of others' changes, if there is one.
+    pub(super) fn feed(&self, clock: &Rc<Clock>, on: Rc<dyn Fn(Change)>) -> Option<Feed> {
+        match self {
+            Backend::Http(http) => Feed::of(http, clock, on),
+            Backend::Page(object, _) if self.guarantees().changes => Feed::of_page(object, on),
+            Backend::Page(..) => None,
+        }
+    }
+}
+
+/// Whether only the CSRF token was refused: certainly nothing was applied.
+fn is_csrf(answered: &Answered) -> bool {
+    matches!(
+        answered,
+        Answered::Commit(CommitOutcome::Unauthenticated { csrf: true })
+            | Answered::Lease(LeaseOutcome::Unauthenticated { csrf: true })
+            | Answered::Next(NextOutcome::Unauthenticated { csrf: true })
+            | Answered::Apply(ApplyOutcome::Unauthenticated { csrf: true })
+    )
+}
+
+/// Whether the page's object has the method and says that it keeps its promise.
+fn has(object: &JsValue, missing: Missing) -> bool {
+    let methods: &[&str] = match missing {
+        Missing::Transactions => &["commit"],
+        Missing::Leases => &["lease", "release"],
+        Missing::Sequences => &["next"],
+        Missing::Apply => &["apply"],
+        Missing::Find => return function(object, "find").is_some(),
+        Missing::CompareAndSet => return true,
+    };
+    says(object, missing.name()) && methods.iter().all(|name| function(object, name).is_some())
+}
+
+/// Whether the page's object says so in its guarantees.
+fn says(object: &JsValue, guarantee: &str) -> bool {
+    get(&get(object, "guarantees"), guarantee).as_bool() == Some(true)
+}
+
+/// What the answer of the page's object means.
+fn understood(call: &Call, verdict: &[u8], now: Millis) -> Answered {
+    match call {
+        Call::Create(_) | Call::Update(_) => Answered::Save(verdict::save_outcome(verdict)),
+        Call::Load { .. } => Answered::Load(verdict::load_outcome(verdict)),
+        Call::Find { .. } => Answered::Find(verdict::find_outcome(verdict)),
+        Call::Commit(_) => Answered::Commit(verdict::commit_outcome(verdict)),
+        Call::Lease(lease) => Answered::Lease(verdict::lease_outcome(&lease.key, verdict, now)),
+        Call::Release(_) => Answered::Released,
+        Call::Next(next) => Answered::Next(verdict::next_outcome(next, verdict)),
+        Call::Apply(apply) => Answered::Apply(verdict::apply_outcome(&apply.key, verdict)),
     }
 }
 
 async fn ask(object: &JsValue, closing: &AbortController, call: &Call) -> Result<Vec<u8>, JsValue> {
     let limit = Limit::new(PAGE_TIMEOUT_MS)?;
+    let method = |name: &str| function(object, name).ok_or(JsValue::UNDEFINED);
+    if let Call::Release(release) = call {
+        // Also of a till that is closed.
+        let (key, fence) = (release.key.as_str().into(), release.fence.as_str().into());
+        limit.settle(&method("release")?.call2(object, &key, &fence)?).await?;
+        return Ok(Vec::new());
+    }
     let link = Link::to(closing.signal(), limit.controller.clone());
     let _link = link.ok_or(JsValue::UNDEFINED)?;
-    let signal = limit.controller.signal();
-    let method = |name: &str| function(object, name).ok_or(JsValue::UNDEFINED);
-    let promise = match call {
-        Call::Load { key } => method("load")?.call2(object, &key.as_str().into(), &signal)?,
-        Call::Find { field, value } => {
-            let (field, value) = (field.as_str().into(), value.as_str().into());
-            method("find")?.call3(object, &field, &value, &signal)?
-        }
+    let signal = JsValue::from(limit.controller.signal());
+    let number = |number: u64| JsValue::from_f64(number as f64);
+    let (name, arguments): (&str, Vec<JsValue>) = match call {
+        Call::Load { key } => ("load", vec![key.into(), signal]),
+        Call::Find { field, value } => ("find", vec![field.into(), value.into(), signal]),
         Call::Create(_) | Call::Update(_) => {
             let request = parse(&verdict::save_request(call).unwrap_or_default());
-            method("save")?.call2(object, &request, &signal)?
+            ("save", vec![request, signal])
         }
-        Call::Commit(_) | Call::Lease(_) | Call::Release(_) | Call::Next(_) | Call::Apply(_) => {
-            return Err(JsValue::UNDEFINED);
+        Call::Commit(commit) => {
+            let requests = parse(&verdict::commit_requests(commit));
+            ("commit", vec![requests, commit.token.as_str().into(), signal])
         }
+        Call::Lease(lease) => {
+            let (key, holder) = (lease.key.as_str().into(), lease.holder.as_str().into());
+            ("lease", vec![key, holder, number(lease.ttl.0), signal])
+        }
+        Call::Next(next) => {
+            let count = number(u64::from(next.count));
+            ("next", vec![next.sequence.as_str().into(), count, next.token.as_str().into()])
+        }
+        Call::Apply(apply) => ("apply", vec![parse(&verdict::apply_request(apply)), signal]),
+        Call::Release(_) => return Err(JsValue::UNDEFINED),
     };
+    let promise = method(name)?.apply(object, &arguments.into_iter().collect::<Array>())?;
     stringify(&limit.settle(&promise).await?, "verdict")
 }

@@ -46,20 +46,44 @@ impl Answer {
 }
 
 impl Fetch {
-    /// Sends a request. Never fails: what goes wrong on the way is an answer of status 0.
+    /// Sends a request, one that `outlives` also while the page is being closed. Never fails: what
+    /// goes wrong on the way is an answer of status 0.
     pub(super) async fn send(
         &self,
         request: HttpRequest,
         more_headers: &[(&str, String)],
         outer: Option<AbortSignal>,
+        outlives: bool,
     ) -> Answer {
         let Ok(limit) = Limit::new(self.timeout_ms) else { return Answer::none() };
         let _outer = match outer.map(|outer| Link::to(outer, limit.controller.clone())) {
             Some(None) => return Answer::none(),
             link => link,
         };
-        let answer = self.exchange(request, more_headers, &limit).await;
+        let answer = self.exchange(request, more_headers, &limit, outlives).await;
         answer.unwrap_or_else(|_| Answer::none())
+    }
+
+    pub(super) fn address(&self, request: &HttpRequest) -> String {
+        [self.url.as_str(), &request.path].concat()
+    }
+
+    /// The page's own `fetch`, or the browser's.
+    pub(super) fn function(&self) -> Result<Function, JsValue> {
+        match &self.fetch {
+            Some(fetch) => Ok(fetch.clone()),
+            None => get(&js_sys::global(), "fetch").dyn_into(),
+        }
+    }
+
+    /// The page's headers, the dialect's and `more`.
+    pub(super) fn headers(&self, request: &HttpRequest, more: &[(&str, String)]) -> Object {
+        let headers = Object::assign(&Object::new(), &Object::from(self.headers.clone()));
+        let own = request.headers.iter().map(|(name, value)| (*name, value));
+        for (name, value) in own.chain(more.iter().map(|(name, value)| (*name, value))) {
+            set(&headers, name, &value.as_str().into());
+        }
+        headers
     }
 
     async fn exchange(
@@ -67,28 +91,21 @@ impl Fetch {
         request: HttpRequest,
         more_headers: &[(&str, String)],
         limit: &Limit,
+        outlives: bool,
     ) -> Result<Answer, JsValue> {
-        let headers = Object::assign(&Object::new(), &Object::from(self.headers.clone()));
-        for (name, value) in &request.headers {
-            set(&headers, name, &value.as_str().into());
-        }
-        for (name, value) in more_headers {
-            set(&headers, name, &value.as_str().into());
-        }
+        let headers = self.headers(&request, more_headers);
         let init = Object::new();
         set(&init, "method", &request.method.into());
         set(&init, "headers", &headers);
         set(&init, "signal", &limit.controller.signal());
+        if outlives {
+            set(&init, "keepalive", &JsValue::TRUE);
+        }
         if let Some(body) = &request.body {
             set(&init, "body", &Uint8Array::from(body.as_slice()));
         }
-        let url = [self.url.as_str(), &request.path].concat();
-        let global = js_sys::global();
-        let fetch = match &self.fetch {
-            Some(fetch) => fetch.clone(),
-            None => get(&global, "fetch").dyn_into()?,
-        };
-        let promise = fetch.call2(&JsValue::UNDEFINED, &url.into(), &init)?;
+        let url = self.address(&request);
+        let promise = self.function()?.call2(&JsValue::UNDEFINED, &url.into(), &init)?;
         let response = limit.settle(&promise).await?;
         read(&response, limit).await
     }

@@ -162,6 +162,7 @@ impl Runner {
         tabs.is_leaving.set(true);
         self.till.borrow_mut().follow();
         self.stop_timer();
+        drop(self.feed.take());
         let runner = self.clone();
         spawn_local(async move {
             runner.journal.rest().await;

@@ -118,6 +118,12 @@ impl Journal {
         self.trouble.get() != Trouble::Lost && !self.fenced.get()
     }
 
+    /// Whether nothing that is on a disk contradicts what was handed in: it is kept, or this till
+    /// never wrote anything.
+    pub(super) fn holds(&self) -> bool {
+        self.is_kept() || self.in_memory() && self.taken.get() == 0
+    }
+
     /// Whether another page writes this journal now.
     pub(super) fn is_fenced(&self) -> bool {
         self.fenced.get()

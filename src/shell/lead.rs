@@ -36,6 +36,9 @@ impl Runner {
         let first = DraftId(self.number());
         let restored = self.till.borrow_mut().take_over(&entries, first);
         restored.map_err(|error| error::of_restore(&error))?;
+        if !self.journal.is_lost() {
+            self.works.numbers.borrow_mut().restore(entries.iter().copied());
+        }
         self.skip_numbers();
         self.journal.begin();
         let mut heard = journal::all_heard(entries.iter().copied());
@@ -59,12 +62,14 @@ impl Runner {
             tabs.announce();
             tabs.wake();
         }
+        self.listen_to_changes();
         Ok(())
     }
 
     /// The journal in its shortest form.
     pub(super) fn snapshot(&self) -> Vec<Vec<u8>> {
         let mut entries = self.till.borrow().journal();
+        entries.extend(self.works.numbers.borrow().journal());
         if let Some(tabs) = self.tabs() {
             entries.extend(tabs.heard.borrow().iter().map(journal::heard));
         }

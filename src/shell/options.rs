@@ -8,11 +8,14 @@ use wasm_bindgen::prelude::*;
 use super::backend::Backend;
 use super::convert::{check_members, get, stringify, text};
 use super::error::{error, invalid, of_profile};
+use super::works::Works;
 use crate::adapters::Guarantees;
+use crate::core::numbers::Numbers;
 use crate::core::policy::{Offers, Policy, Sharing, TokenSupport};
 use crate::core::profile::Profile;
 use crate::core::retry::{Kind, Schedule};
 use crate::core::time::WAIT_MS_MAX;
+use crate::core::transaction::Strategy;
 
 /// `Schedule` of the contract.
 struct GivenSchedule {
@@ -154,6 +157,37 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
         can_find,
         sharing: Sharing { offers, ..Sharing::default() },
     })
+}
+
+/// The strategy that the options name, if they do.
+pub(super) fn strategy(options: &JsValue) -> Result<Option<Strategy>, JsValue> {
+    match get(options, "strategy") {
+        given if given.is_undefined() => Ok(None),
+        given => match given.as_string().as_deref() {
+            Some("optimistic") => Ok(Some(Strategy::Optimistic)),
+            Some("pessimistic") => Ok(Some(Strategy::Pessimistic)),
+            Some("adaptive") => Ok(Some(Strategy::Adaptive { contended: false })),
+            Some(_) | None => {
+                let known = "\"optimistic\", \"pessimistic\" or \"adaptive\"";
+                Err(invalid("options.strategy", known))
+            }
+        },
+    }
+}
+
+/// What a till does beside its drafts.
+pub(super) fn works(options: &JsValue, backend: &Backend) -> Result<Works, JsValue> {
+    check_members(options, "options", &["changes"], "true or false", |value| {
+        value.as_bool().is_some()
+    })?;
+    let hears = get(options, "changes").as_bool().unwrap_or(true);
+    let strategy = strategy(options)?.unwrap_or(Strategy::Adaptive { contended: false });
+    let schedule = match get(options, "schedule") {
+        given if given.is_undefined() => Schedule::INTERACTIVE,
+        given => schedule(given)?,
+    };
+    let numbers = Numbers::new(backend.guarantees().sequences, schedule);
+    Ok(Works::new(required_text(options, "till")?, strategy, hears, numbers))
 }
 
 /// Time, chance and waiting of the page's, if it hands them in.

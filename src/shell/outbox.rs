@@ -197,6 +197,7 @@ impl Runner {
                 Ok(self.when_kept(String::from_utf8_lossy(&text).as_ref().into()))
             }
             "import" => self.import(bytes(one)),
+            "sequence" => Ok(self.next_number_of(&key, to_number(two))),
             "leftover" => self.create_from_leftover(&key),
             _ => {
                 let known = self.till.borrow().find(&key);

@@ -13,16 +13,18 @@ use wasm_bindgen_futures::spawn_local;
 use super::backend::Backend;
 use super::clock::{Clock, Timer};
 use super::convert::{freeze, function, get, parse, set};
+use super::feed::Feed;
 use super::fetch::Link;
 use super::journal::Journal;
 use super::network::Network;
 use super::promise::Pledge;
 use super::snapshot::Snapshot;
 use super::tabs::{is_counted, is_request, Tabs, Wanted};
+use super::works::Works;
 use super::{error, outcome};
 use crate::core::call::{Call, ReleaseCall};
 use crate::core::conflict::Conflict;
-use crate::core::event::{CallId, DraftId, Effect, Event, Outcome, Waiter};
+use crate::core::event::{DraftId, Effect, Event, Outcome, Waiter};
 use crate::core::journal as entries;
 use crate::core::json::list;
 use crate::core::profile::Profile;
@@ -43,9 +45,12 @@ pub(super) struct Runner {
     pub(super) till: RefCell<Till>,
     pub(super) closed: Cell<bool>,
     profile: Profile,
-    backend: Backend,
+    pub(super) backend: Backend,
     pub(super) journal: Rc<Journal>,
-    clock: Clock,
+    pub(super) clock: Rc<Clock>,
+    /// What is done beside the drafts.
+    pub(super) works: Works,
+    pub(super) feed: RefCell<Option<Feed>>,
     timer: RefCell<Option<Timer>>,
     next_number: Cell<u32>,
     views: RefCell<Vec<(DraftId, View)>>,
@@ -70,7 +75,13 @@ pub(super) enum Topic {
 }
 
 impl Runner {
-    pub(super) fn new(till: Till, backend: Backend, journal: Journal, clock: Clock) -> Rc<Runner> {
+    pub(super) fn new(
+        till: Till,
+        backend: Backend,
+        journal: Journal,
+        clock: Clock,
+        works: Works,
+    ) -> Rc<Runner> {
         let profile = till.policy().profile.clone();
         Rc::new(Runner {
             profile,
@@ -78,7 +89,9 @@ impl Runner {
             closed: Cell::new(false),
             backend,
             journal: Rc::new(journal),
-            clock,
+            clock: Rc::new(clock),
+            works,
+            feed: RefCell::default(),
             timer: RefCell::default(),
             next_number: Cell::new(0),
             views: RefCell::default(),
@@ -278,9 +291,9 @@ impl Runner {
             Effect::Call { id, call } => {
                 let runner = self.clone();
                 spawn_local(async move {
-                    let event = runner.backend.call(id, call).await;
+                    let answered = runner.backend.call(&call, &runner.clock).await;
                     // After close() the answer is nobody's.
-                    let _ = runner.dispatch(event);
+                    let _ = runner.dispatch(Event::Answered { call: id, answered });
                 });
             }
             Effect::Opened(draft) => {
@@ -445,6 +458,8 @@ impl Runner {
 
     pub(super) fn close(self: &Rc<Self>) {
         self.closed.set(true);
+        self.end_works();
+        drop(self.feed.take());
         self.stop_timer();
         self.listeners.borrow_mut().clear();
         drop(self.network.take());
@@ -453,6 +468,7 @@ impl Runner {
         for (_, pledge, _) in waiting {
             pledge.fail(&reason);
         }
+        self.stop_counting(&reason);
         for (_, _, pledge) in self.opening.take() {
             pledge.fail(&reason);
         }
@@ -475,7 +491,7 @@ impl Runner {
             let call = ReleaseCall { key: key.to_owned(), fence: fence.to_owned() };
             let runner = self.clone();
             spawn_local(async move {
-                runner.backend.call(CallId(0), Call::Release(call)).await;
+                runner.backend.call(&Call::Release(call), &runner.clock).await;
             });
         }
     }

@@ -38,12 +38,12 @@ pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
     }
     let backend = Backend::new(get(&options, "backend"))?;
     let policy = options::policy(&options, &backend)?;
-    options::required_text(&options, "till")?;
+    let works = options::works(&options, &backend)?;
     let user = options::required_text(&options, "user")?;
     let host = options::host(&options)?;
     let (store, trouble) = Store::open(&options).await?;
     let journal = Journal::new(store, user.clone(), trouble);
-    let runner = Runner::new(Core::new(policy), backend, journal, Clock::new(host));
+    let runner = Runner::new(Core::new(policy), backend, journal, Clock::new(host), works);
     let short = Rc::downgrade(&runner);
     runner.journal.set_snapshot(Box::new(move || Some(short.upgrade()?.snapshot())));
     runner.set_tabs(Tabs::join(&runner, &runner.journal.store(), &user));
@@ -146,6 +146,12 @@ impl Till {
             runner.close();
             Ok(JsValue::UNDEFINED)
         })
+    }
+}
+
+impl Till {
+    pub(super) fn runner(&self) -> &Rc<Runner> {
+        &self.runner
     }
 }
 

@@ -292,7 +292,7 @@ test("a closed till listens to the network no more", async (t) => {
   Object.assign(globalThis, heard);
   t.after(() => Object.keys(heard).forEach((name) => delete globalThis[name]));
   const { server, till } = await shop(t);
-  assert.equal(listeners.size, 1);
+  assert.equal(listeners.size, 2, "that the network is back, and that the page goes");
   const draft = await till.create(cart());
   server.before = down;
   await draft.save();

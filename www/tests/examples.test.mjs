@@ -13,6 +13,7 @@ const said = {
   "ten-lines.mjs": /^committed ACC-SINV-\d{4}-\d{5} 7$/,
   "rest.mjs": /^committed attempts 2 qty 3$/,
   "merging-server.mjs": /^committed in 1, committed in 1 qty 3$/,
+  "transfer.mjs": /^committed 7\.50 17\.50 insufficient 5 R-\d{4,}$/,
   "plain-object.mjs": /^committed attempts 2 \{"table":"9","guests":3\}$/,
 };
 let server;

@@ -24,6 +24,8 @@ export type Full = [
   Same<ours.Status, contract.Status>,
   Same<ours.Draft, contract.Draft>,
   Same<ours.Outcome, contract.Outcome>,
+  Same<ours.Allocation, contract.Allocation>,
+  Same<ours.TransactOutcome<null>, contract.TransactOutcome<null>>,
   Same<ours.MethodTemplate, contract.MethodTemplate>,
   Same<ours.FetchOptions, contract.FetchOptions>,
   Same<ours.Guarantees, contract.Guarantees>,

@@ -25,6 +25,17 @@ async function sell(): Promise<string> {
   return said(outcome);
 }
 
+async function move(till: Till): Promise<string> {
+  const moved = await till.transfer("gift-1", "gift-2", "12.50", { field: "left", strategy: "pessimistic" });
+  if (moved.kind === "refused") return `${moved.reason} ${moved.short}`;
+  const counted = await till.transact(["a", "b"], (docs) => ({ docs: new Map(docs), result: docs.size }), { signal: AbortSignal.timeout(1000) });
+  if (counted.kind === "committed") return String(counted.result + 1);
+  const taken = await till.allocate(["l1"], "3");
+  if (taken.kind === "committed") return taken.result.layers.map(({ key, quantity }) => key + quantity).join();
+  const { doc, created } = await till.findOrCreate("phone", "081", async () => ({ name: await till.sequence("customer", { format: "CUST####", reserve: 10 }) }));
+  return `${String(doc.name)} ${created}`;
+}
+
 function said(outcome: Outcome): string {
   switch (outcome.kind) {
     case "committed":
@@ -54,5 +65,5 @@ const wrongAmount = (draft: Draft) => draft.increment("items[r1].qty", 1);
 // @ts-expect-error a till has a user
 const wrongOptions: TillOptions = { backend: options.backend, till: "T1" };
 
-export { doc, sell, verdict, wait, same, wrongPath, wrongAmount, wrongOptions };
+export { doc, move, sell, verdict, wait, same, wrongPath, wrongAmount, wrongOptions };
 export type Own = [Backend, Store, RestampError["code"]];
