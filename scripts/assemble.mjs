@@ -18,7 +18,7 @@ const sources = join(bindgen, "sources");
 mkdirSync(sources, { recursive: true });
 const wasm = readFileSync(join(pkg, "restamp_bg.wasm"));
 for (const file of readdirSync("src/package")) {
-  copyFileSync(join("src/package", file), join(file.endsWith(".d.ts") ? pkg : sources, file));
+  copyFileSync(join("src/package", file), join(/\.d\.ts$|\.json$/.test(file) ? pkg : sources, file));
 }
 writeFileSync(join(sources, "bindings.js"), bindings());
 writeFileSync(join(sources, "wasm-text.js"), `export default "${wasm.toString("base64")}";\n`);

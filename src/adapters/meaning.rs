@@ -109,8 +109,10 @@ fn write_save(out: &mut ObjectWriter, outcome: &SaveOutcome) {
             };
             out.text("kind", "closed").text("state", state);
         }
-        SaveOutcome::Unavailable { retry_after } | SaveOutcome::Locked { retry_after } => {
-            write_unavailable(out, *retry_after)
+        SaveOutcome::Unavailable { retry_after } => write_unavailable(out, *retry_after),
+        SaveOutcome::Locked { retry_after } => {
+            write_unavailable(out, *retry_after);
+            out.raw("locked", b"true");
         }
         SaveOutcome::InDoubt => {
             out.text("kind", "in-doubt");

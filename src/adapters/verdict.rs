@@ -75,6 +75,9 @@ pub fn save_outcome(verdict: &[u8]) -> SaveOutcome {
             Some("cancelled") => Closed::Cancelled,
             Some(_) | None => Closed::Submitted,
         }),
+        Some("unavailable") if json::member(verdict, "locked") == Some(b"true") => {
+            SaveOutcome::Locked { retry_after: retry_after(verdict) }
+        }
         Some("unavailable") => SaveOutcome::Unavailable { retry_after: retry_after(verdict) },
         Some("unauthenticated") => SaveOutcome::Unauthenticated { csrf: flag(verdict, "csrf") },
         Some("rejected") => SaveOutcome::Rejected(rejection(verdict)),

@@ -348,8 +348,8 @@ pub enum Step {
     Stale,
     /// The newest copy is here.
     Loaded,
-    /// Merged without a question: how many places came in, how many were reapplied.
-    Merged(usize, usize),
+    /// Merged with a newer copy: the places that came in, those where mine was reapplied.
+    Merged(Vec<String>, Vec<String>),
     /// A person has to decide: how many questions.
     Asked(usize),
     /// No proof whether the save was applied.

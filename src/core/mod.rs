@@ -20,6 +20,7 @@ pub mod find_or_create;
 pub mod journal;
 pub mod json;
 pub mod merge;
+pub mod metrics;
 pub mod numbers;
 pub mod op;
 pub mod order;

@@ -2,6 +2,8 @@
 // they may be called before it is there. The backend is then made when it is first needed.
 import * as bindings from "./bindings.js";
 import { assertLoaded, isLoaded } from "./load.js";
+import { checkOptions } from "./options.js";
+import { wordsFor } from "./words.js";
 
 class EarlyBackend {
   #make;
@@ -43,7 +45,8 @@ export function backend(make) {
 }
 
 /** Opens a till; the module is loaded. */
-export function open(options) {
+export async function open(options) {
+  checkOptions(options);
   if (options?.backend instanceof EarlyBackend) options = { ...options, backend: options.backend.made() };
-  return bindings.openTill(options);
+  return bindings.openTill(options, await wordsFor(options));
 }

@@ -109,6 +109,8 @@ export interface Conflict {
   by?: string; at?: number;
   /** Amounts for the payment reasons. */
   paid?: DecimalText; due?: DecimalText;
+  /** What to ask the cashier, in the till's language, and its code; in drafts and outcomes. */
+  message?: string; messageCode?: string;
   /** With "stock": what is left. */
   available?: DecimalText;
   /** With "answer-lost": the value if mine is counted once more, which is what "mine" does. */
@@ -165,7 +167,7 @@ export type Verdict =
   | { kind: "exists"; key?: string }                                // our unique token or key is taken: look it up
   | { kind: "gone" }
   | { kind: "closed"; state: "submitted" | "cancelled" }
-  | { kind: "unavailable"; retryAfter?: number; applied: "no" }     // busy, locked, deadlock, limited: certainly not applied
+  | { kind: "unavailable"; retryAfter?: number; applied: "no"; /** Somebody else has the document; the backend is well. */ locked?: true }     // busy, locked, deadlock, limited: certainly not applied
   | { kind: "in-doubt" }                                            // may have been applied: load before repeating
   | { kind: "unauthenticated"; csrf?: boolean }
   | { kind: "rejected"; code: "forbidden" | "invalid" | "stock"; message: string; fields?: string[];
@@ -215,15 +217,36 @@ export interface TillOptions {
    * conflicts with other tills (their first retry is at once). One that is given is for both.
    */
   schedule?: Schedule;
-  /** How transact, transfer and allocate keep others out. "adaptive" (default): by leases once documents are contended, if there are leases. */
+  /**
+   * "optimistic", "pessimistic" (a lease on the document first) or "adaptive" (default: optimistic, and leases on a document while it is
+   * contended). It is so for saves of drafts, and for transact, transfer and allocate. Without leases of the backend it is optimistic.
+   */
   strategy?: "optimistic" | "pessimistic" | "adaptive";
+  /**
+   * When "adaptive" takes leases on a document. Of each document the tries on a fresh copy that were stale again ("again", default), first
+   * tries that were stale ("first"), or all are weighed: each counts a tenth, what was before nine tenths. Leases from `leaseAbove` on (a share,
+   * default 0.2), none any more below `optimisticBelow` (default 0.05); a change lasts `saves` saves at least (default 10). "fifthSystem": "all",
+   * 0.1 and 0.01.
+   */
+  adaptive?: "fifthSystem" | { measure?: "again" | "first" | "all"; leaseAbove?: number; optimisticBelow?: number; saves?: number };
+  /** How long a lease lasts that is not given back (100 to 60,000 ms, default 5,000), and how long the server may keep a request for one in its queue (0 to 60,000 ms, default 2,000). */
+  lease?: { ttl?: number; wait?: number };
+  /** How long the lease lasts that a stale save comes back with in its turn, where the server parks (to 60,000 ms, default 1,000). 0: no save asks for it. */
+  park?: number;
   /**
    * Whether drafts learn of others' changes from the backend's feed, where it has one (guarantees.changes). Default true. One tab of a
    * till listens. A feed that breaks off is opened again after a while; where it cannot be gone on from, all that is open is looked at.
    */
   changes?: boolean;
-  /** Taken for later: messages are in English so far. */
+  /** Language of messages, a BCP 47 tag: "en", "ar" and "th" are known ("ar-SA" is "ar"), another one is English. Loaded when the till is opened. */
   language?: string;
+  /**
+   * Messages of your own, by language tag and code: `{ th: { "queued.offline": "…" } }`. Placeholders as in ours (messages.js in the sources);
+   * values are put in between U+2068 and U+2069, so that they keep their order in text of the other direction.
+   */
+  messages?: Record<string, Record<string, string>>;
+  /** The event "log" may carry what was merged, with customers' data (`doc`). Default false: paths and counts only. */
+  logDocuments?: boolean;
   /** Time, chance and waiting, for tests and simulation. */
   host?: { now?(): number; random?(): number; sleep?(ms: number, signal: AbortSignal): Promise<void> };
 }
@@ -299,7 +322,37 @@ export interface Till {
    */
   findOrCreate(field: string, value: string, make: () => Doc | Promise<Doc>): Promise<{ doc: Doc; created: boolean; key?: string }>;
   on<K extends keyof TillEvents>(type: K, listener: (event: TillEvents[K]) => void): () => void;
+  /**
+   * What this page counted since it opened the till. Where several pages are one till, the one that leads does the work and counts it;
+   * a page that follows has counted what it did while it led.
+   */
+  metrics(): Metrics;
   close(): Promise<void>;
+}
+
+export interface Metrics {
+  /** Saves whose first try went out. One that carries the edits of several calls of save() counts once. */
+  saves: number;
+  /** Saves that the server holds, those recognised after a lost answer included. */
+  committed: number;
+  /** Saves that were stale, for somebody else had saved in between: by the answer, or by word of the change that came before it. */
+  conflicts: number;
+  /** Merges with a newer copy, those that left a question included. */
+  merged: number;
+  /** How often a person had to be asked. */
+  asked: number;
+  /** Tries of saves after their first. */
+  retries: number;
+  /** Calls to the backend, of every kind (an adapter may need more than one request for a call). */
+  requests: number;
+  /** Own saves that were recognised after their answer was lost. */
+  echoes: number;
+  /** Leases that somebody else held when they were asked for, and the time waited for them in all, ms. */
+  leaseWaits: number; leaseWaitMs: number;
+  /** `conflicts` by all tries (`saves` and `retries`): 0 to 1. */
+  conflictRate: number;
+  /** The strategy of the newest save. */
+  strategy: "optimistic" | "pessimistic";
 }
 
 /**
@@ -356,11 +409,13 @@ export interface Draft {
 
 export type Outcome =
   | { kind: "committed"; key: string; stamp: string | null; doc: Doc; attempts: number; incoming: string[]; reapplied: string[]; echoed: boolean }
-  | { kind: "conflict"; key: string; conflicts: Conflict[]; message: string }
-  | { kind: "queued"; key: string; reason: "offline" | "busy" | "signed-out" | "another-tab"; nextAttemptAt?: number; message: string }
-  | { kind: "rejected"; key: string; code: "forbidden" | "invalid" | "stock"; message: string; fields?: string[] }
+  | { kind: "conflict"; key: string; conflicts: Conflict[]; message: string; messageCode?: string }
+  | { kind: "queued"; key: string; reason: "offline" | "busy" | "signed-out" | "another-tab"; nextAttemptAt?: number; message: string; messageCode?: string }
+  | { kind: "rejected"; key: string; code: "forbidden" | "invalid" | "stock"; message: string; messageCode?: string; fields?: string[];
+      /** The server's own words; `message` has them too. */
+      reason?: string }
   | { kind: "terminal"; key: string; state: "submitted" | "cancelled" | "deleted" | "replaced"; alreadyDone: boolean;
-      leftover: { table: string; row: string; [field: string]: Json }[]; message: string };
+      leftover: { table: string; row: string; [field: string]: Json }[]; message: string; messageCode?: string };
 
 /**
  * Notices of kind "storage" (once: the disk takes nothing, the till goes on in memory) and "edit-refused" (an edit of this page came too late
@@ -375,8 +430,8 @@ export interface TillEvents {
    * `from`, `to`: "optimistic" or "pessimistic"; `conflictRate`: the rate that decided, from 0 to 1.
    */
   strategy: { key: string; from: string; to: string; conflictRate: number };
-  /**
-   * Steps on the way of a save. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many places),
+   * Steps on the way of a save, for an operator. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many
+   * places; paths, mine: which), with `logDocuments` also the document as `doc` (merged, asked, committed),
    * asked (conflicts), in-doubt, echoed, waiting (until), lease-asked, lease-granted (waited: milliseconds), lease-released, committed, rejected, signed-out, ended, breaker (state:
    * "open", "half-open" or "closed"; the notices "server-lost" and "server-back" say the same to the cashier); and once, with the first draft, weak-backend (lacks).
    * Of a transaction (transaction: its keys): commit-sent (attempt, times), stale (keys), lease-granted, lease-held, lease-lost, waiting, in-doubt.

@@ -263,6 +263,7 @@ impl Runner {
                     if let Some(draft) = draft.filter(|_| get(&outcome, "doc").is_null()) {
                         set(&outcome, "doc", &self.doc(draft));
                     }
+                    self.word_outcome(&outcome, draft);
                     pledge.keep(&outcome);
                 }
                 self.forget_answered(tabs);

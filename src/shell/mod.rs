@@ -31,4 +31,5 @@ mod store;
 mod tabs;
 pub mod till;
 mod transactions;
+mod words;
 mod works;

@@ -10,11 +10,12 @@ use super::convert::{check_members, get, stringify, text};
 use super::error::{error, invalid, of_profile};
 use super::works::Works;
 use crate::adapters::Guarantees;
+use crate::core::contention_rates::{self, MILLION};
 use crate::core::numbers::Numbers;
-use crate::core::policy::{Offers, Policy, Sharing, TokenSupport};
+use crate::core::policy::{Choice, Measure, Offers, Policy, Sharing, Thresholds, TokenSupport};
 use crate::core::profile::Profile;
 use crate::core::retry::{Kind, Schedule};
-use crate::core::time::WAIT_MS_MAX;
+use crate::core::time::{Millis, WAIT_MS_MAX};
 use crate::core::transaction::Strategy;
 
 /// `Schedule` of the contract.
@@ -155,7 +156,7 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
         compare_and_set: guarantees.compare_and_set,
         token,
         can_find,
-        sharing: Sharing { offers, ..Sharing::default() },
+        sharing: Sharing { offers, ..sharing(options) },
     })
 }
 
@@ -188,6 +189,43 @@ pub(super) fn works(options: &JsValue, backend: &Backend) -> Result<Works, JsVal
     };
     let numbers = Numbers::new(backend.guarantees().sequences, schedule);
     Ok(Works::new(required_text(options, "till")?, strategy, hears, numbers))
+}
+
+/// How documents are shared. `package/options.js` has checked names and limits.
+fn sharing(options: &JsValue) -> Sharing {
+    let usual = Sharing::default();
+    let part = |of: &JsValue, name: &str, scale: f64, usual: u64| {
+        get(of, name).as_f64().map_or(usual, |value| (value * scale).round() as u64)
+    };
+    let (lease, adaptive) = (get(options, "lease"), get(options, "adaptive"));
+    let choice = match text(options, "strategy").as_deref() {
+        Some("optimistic") => Choice::Always(contention_rates::Strategy::Optimistic),
+        Some("pessimistic") => Choice::Always(contention_rates::Strategy::Pessimistic),
+        Some(_) | None if adaptive.is_string() => Choice::Adaptive(Thresholds::FIFTH_SYSTEM),
+        Some(_) | None => {
+            let preset = Thresholds::MEASURED;
+            let rate = |name: &str, usual: u32| {
+                part(&adaptive, name, f64::from(MILLION), usual.into()) as u32
+            };
+            Choice::Adaptive(Thresholds {
+                measure: match text(&adaptive, "measure").as_deref() {
+                    Some("first") => Measure::First,
+                    Some("all") => Measure::All,
+                    Some(_) | None => preset.measure,
+                },
+                lease_from: rate("leaseAbove", preset.lease_from),
+                optimistic_below: rate("optimisticBelow", preset.optimistic_below),
+                saves_min: part(&adaptive, "saves", 1.0, preset.saves_min.into()) as u32,
+            })
+        }
+    };
+    Sharing {
+        choice,
+        lease_ttl: Millis(part(&lease, "ttl", 1.0, usual.lease_ttl.0)),
+        lease_wait: Millis(part(&lease, "wait", 1.0, usual.lease_wait.0)),
+        park: Millis(part(options, "park", 1.0, usual.park.0)),
+        ..usual
+    }
 }
 
 /// Time, chance and waiting of the page's, if it hands them in.

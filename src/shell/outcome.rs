@@ -1,4 +1,5 @@
-//! Outcomes, notices and log lines as the page gets them (contract: `Outcome`, `TillEvents`).
+//! Outcomes, notices and log lines as the page gets them (contract: `Outcome`, `TillEvents`), but
+//! for their words, which `package/words.js` adds.
 
 use wasm_bindgen::prelude::*;
 
@@ -8,7 +9,7 @@ use crate::core::contention_rates::{Strategy, MILLION};
 use crate::core::draft::Draft;
 use crate::core::event::{Outcome, Queued, Step, Told};
 use crate::core::json::{list, quoted, text_list, ObjectWriter};
-use crate::core::merge::{Notice, State};
+use crate::core::merge::Notice;
 use crate::core::time::Millis;
 
 /// The outcome of a save; `doc` is the draft's snapshot.
@@ -28,13 +29,13 @@ pub(super) fn outcome(outcome: &Outcome, draft: &Draft, doc: &JsValue) -> JsValu
         Outcome::Conflict(conflicts) => {
             object.text("kind", "conflict");
             object.raw("conflicts", &list(conflicts.iter().map(Conflict::to_json)));
-            object.text("message", "Two tills changed the same thing. Please choose.");
         }
         Outcome::Queued { why, next_attempt_at } => {
             object.text("kind", "queued");
             // For the contract what is parked is busy: its status and its message say more.
             let reason = if *why == Queued::Parked { Queued::Busy } else { *why };
-            object.text("reason", reason.code()).text("message", queued(*why));
+            object.text("reason", reason.code());
+            object.text("messageCode", &["queued.", why.code()].concat());
             if let Some(at) = next_attempt_at {
                 object.raw("nextAttemptAt", at.0.to_string().as_bytes());
             }
@@ -45,9 +46,7 @@ pub(super) fn outcome(outcome: &Outcome, draft: &Draft, doc: &JsValue) -> JsValu
             object.raw("fields", &text_list(&rejection.fields));
         }
         Outcome::Ended(ending) => {
-            object
-                .text("kind", "terminal")
-                .text("message", ended(ending.state, ending.already_done));
+            object.text("kind", "terminal");
             ending.write(&mut object);
         }
     }
@@ -66,25 +65,6 @@ fn flag(value: bool) -> &'static [u8] {
     }
 }
 
-fn queued(why: Queued) -> &'static str {
-    match why {
-        Queued::Offline => "Saved on this till. Will be sent when the server answers.",
-        Queued::Busy => "Saved on this till. The server is busy; it will be sent soon.",
-        Queued::SignedOut => "Saved on this till. Will be sent after signing in.",
-        Queued::Parked => "Parked on this till. Will be sent when somebody takes it up again.",
-    }
-}
-
-fn ended(state: State, already_done: bool) -> &'static str {
-    match state {
-        State::Submitted if already_done => "Already saved. Nothing to do.",
-        State::Submitted => "This bill has been closed elsewhere. Your new items are kept.",
-        State::Cancelled => "This bill was cancelled. Your items and payments are kept.",
-        State::Deleted => "This bill no longer exists. Your items are kept.",
-        State::Replaced => "This bill's number belongs to another sale now. Your items are kept.",
-    }
-}
-
 /// The `notice` event.
 pub(super) fn notice(key: &str, told: &Told) -> JsValue {
     let mut object = ObjectWriter::new();
@@ -92,39 +72,38 @@ pub(super) fn notice(key: &str, told: &Told) -> JsValue {
     match told {
         Told::Merged(places) => {
             object.text("kind", "merged").raw("paths", &text_list(places));
-            object.text("message", "Another till also changed this bill.");
         }
         Told::Merge(Notice::Repriced { path, from, to }) => {
             object.text("kind", "repriced").text("path", path).text("from", from).text("to", to);
-            object.text("message", &["The price is now ", to].concat());
         }
         Told::Merge(Notice::AlreadySaved { token }) => {
-            object.text("kind", "already-saved").text("message", "It had been saved already.");
+            object.text("kind", "already-saved");
             if let Some(token) = token {
                 object.text("token", token);
             }
         }
         Told::NeedsReprice => {
             object.text("kind", "needs-reprice");
-            object.text("message", "Prices and offers must be computed again.");
         }
         Told::Discarded { stored: true } => {
             object.text("kind", "saved-after-discard");
-            object.text("message", "The discarded bill had been saved already.");
         }
         Told::Discarded { stored: false } => {
             object.text("kind", "discard-unclear");
-            object.text("message", "The discarded bill may have been saved.");
         }
         Told::Reachable(false) => {
             object.text("kind", "server-lost");
-            object.text("message", "The server does not answer. All is kept on this till.");
         }
         Told::Reachable(true) => {
-            object.text("kind", "server-back").text("message", "The server answers again.");
+            object.text("kind", "server-back");
         }
     }
     parse(&object.finish())
+}
+
+/// Whether the log shows the document at this step, if it may (`logDocuments`).
+pub(super) fn shows_document(step: &Step) -> bool {
+    matches!(step, Step::Merged(..) | Step::Asked(_) | Step::Committed)
 }
 
 /// The `log` event.
@@ -137,8 +116,9 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
     match step {
         Step::SaveSent(attempt) => count("attempt", u64::from(*attempt)),
         Step::Merged(incoming, reapplied) => {
-            count("incoming", *incoming as u64);
-            count("reapplied", *reapplied as u64);
+            count("incoming", incoming.len() as u64);
+            count("reapplied", reapplied.len() as u64);
+            object.raw("paths", &text_list(incoming)).raw("mine", &text_list(reapplied));
         }
         Step::Asked(conflicts) => count("conflicts", *conflicts as u64),
         Step::Waiting(until) => count("until", until.0),

@@ -3,7 +3,7 @@
 //!
 //! No borrow of a cell lives across an `.await` or a call into the page.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Function, Object};
@@ -12,7 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::backend::Backend;
 use super::clock::{Clock, Timer};
-use super::convert::{freeze, function, get, parse, set};
+use super::convert::{function, get, parse, set};
 use super::feed::Feed;
 use super::fetch::Link;
 use super::journal::Journal;
@@ -20,6 +20,7 @@ use super::network::Network;
 use super::promise::Pledge;
 use super::snapshot::Snapshot;
 use super::tabs::{is_counted, is_request, Tabs, Wanted};
+use super::words::Words;
 use super::works::Works;
 use super::{error, outcome};
 use crate::core::call::{Call, ReleaseCall};
@@ -27,6 +28,7 @@ use crate::core::conflict::Conflict;
 use crate::core::event::{DraftId, Effect, Event, Outcome, Waiter};
 use crate::core::journal as entries;
 use crate::core::json::list;
+use crate::core::metrics::Metrics;
 use crate::core::profile::Profile;
 use crate::core::random::Random;
 use crate::core::till::Till;
@@ -63,6 +65,12 @@ pub(super) struct Runner {
     tabs: RefCell<Option<Rc<Tabs>>>,
     /// Drafts that wait, as the page that leads says.
     pub(super) waiting: Cell<u32>,
+    /// The words in the page's language.
+    pub(super) words: OnceCell<Words>,
+    /// Whether the log may carry documents.
+    pub(super) log_documents: Cell<bool>,
+    /// What was counted since this page opened.
+    pub(super) metrics: RefCell<Metrics>,
 }
 
 /// What a listener wants to hear of.
@@ -101,6 +109,9 @@ impl Runner {
             network: RefCell::default(),
             tabs: RefCell::default(),
             waiting: Cell::new(0),
+            words: OnceCell::new(),
+            log_documents: Cell::new(false),
+            metrics: RefCell::default(),
         })
     }
 
@@ -181,6 +192,7 @@ impl Runner {
         if let Some((page, count)) = by {
             self.tag(&mut effects, page, count);
         }
+        self.metrics.borrow_mut().note(&effects);
         let mut later = Vec::new();
         let mut refused = Ok(());
         for effect in effects {
@@ -275,12 +287,9 @@ impl Runner {
         let heard = self.listeners.borrow().iter().any(|(_, topic, _)| *topic == notices);
         if self.journal.has_news() && heard {
             self.journal.set_told();
-            let message = "This till cannot write to its disk: what is not sent yet is lost if \
-                           the page closes.";
             let notice = Object::new();
             set(&notice, "key", &"".into());
             set(&notice, "kind", &"storage".into());
-            set(&notice, "message", &message.into());
             self.emit(&notices, &notice);
         }
     }
@@ -321,6 +330,9 @@ impl Runner {
             }
             Effect::Log { draft, step } => {
                 let line = outcome::log(&self.key(draft), &step, self.clock.now());
+                if self.log_documents.get() && outcome::shows_document(&step) {
+                    set(&line, "doc", &self.doc(draft));
+                }
                 self.emit(&Topic::Till("log".into()), &line);
                 self.tell_event("log", &line);
             }
@@ -375,9 +387,12 @@ impl Runner {
 
     fn outcome(&self, number: DraftId, outcome: &Outcome) -> JsValue {
         let doc = self.doc(number);
-        let till = self.till.borrow();
-        let draft = till.draft(number);
-        draft.map_or(JsValue::UNDEFINED, |draft| outcome::outcome(outcome, draft, &doc))
+        let value = match self.till.borrow().draft(number) {
+            Some(draft) => outcome::outcome(outcome, draft, &doc),
+            None => return JsValue::UNDEFINED,
+        };
+        self.word_outcome(&value, Some(number));
+        value
     }
 
     pub(super) fn key(&self, draft: DraftId) -> String {
@@ -400,6 +415,9 @@ impl Runner {
     }
 
     pub(super) fn emit(&self, topic: &Topic, event: &JsValue) {
+        if let Topic::Till(kind) = topic {
+            self.word_event(kind, event);
+        }
         let heard: Vec<Function> = self
             .listeners
             .borrow()
@@ -540,8 +558,7 @@ impl Runner {
             let conflicts = till.draft(number).map_or(&[][..], |draft| draft.conflicts());
             list(conflicts.iter().map(Conflict::to_json))
         };
-        let value = parse(&text);
-        freeze(&value);
+        let value = self.word_conflicts(parse(&text), number);
         self.view(number, |view| view.conflicts = Some(value.clone()));
         value
     }

@@ -3,13 +3,14 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use js_sys::Promise;
+use js_sys::{Object, Promise};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{future_to_promise, spawn_local, JsFuture};
 
 use super::backend::Backend;
 use super::clock::Clock;
-use super::convert::{callback, document_text, get, promised, word};
+use super::convert::{callback, document_text, get, promised, set, word};
 use super::draft::Draft;
 use super::error::invalid;
 use super::journal::Journal;
@@ -19,6 +20,7 @@ use super::outbox::Outbox;
 use super::runner::{Runner, Topic};
 use super::store::Store;
 use super::tabs::Tabs;
+use crate::core::contention_rates::MILLION;
 use crate::core::event::{DraftId, Event};
 use crate::core::till::Till as Core;
 
@@ -30,9 +32,10 @@ pub struct Till {
     outbox: OnceCell<JsValue>,
 }
 
-/// Opens a till: reads its journal and lets go on what was under way.
+/// Opens a till: reads its journal and lets go on what was under way. `words` is a `Words` of
+/// `package/words.js`.
 #[wasm_bindgen(js_name = openTill)]
-pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
+pub async fn open_till(options: JsValue, words: JsValue) -> Result<Till, JsValue> {
     if !options.is_object() {
         return Err(invalid("options", "an object"));
     }
@@ -44,6 +47,10 @@ pub async fn open_till(options: JsValue) -> Result<Till, JsValue> {
     let (store, trouble) = Store::open(&options).await?;
     let journal = Journal::new(store, user.clone(), trouble);
     let runner = Runner::new(Core::new(policy), backend, journal, Clock::new(host), works);
+    if words.is_object() {
+        let _ = runner.words.set(words.unchecked_into());
+    }
+    runner.log_documents.set(get(&options, "logDocuments").is_truthy());
     let short = Rc::downgrade(&runner);
     runner.journal.set_snapshot(Box::new(move || Some(short.upgrade()?.snapshot())));
     runner.set_tabs(Tabs::join(&runner, &runner.journal.store(), &user));
@@ -136,6 +143,19 @@ impl Till {
             }
             _ => Err(invalid("type", "\"draft\", \"notice\", \"outbox\" or \"log\"")),
         }
+    }
+
+    /// What was counted since this page opened (contract: `Metrics`).
+    pub fn metrics(&self) -> JsValue {
+        let metrics = self.runner.metrics.borrow();
+        let object = Object::new();
+        for (name, count) in metrics.counts() {
+            set(&object, name, &JsValue::from_f64(count as f64));
+        }
+        let rate = f64::from(metrics.conflict_rate()) / f64::from(MILLION);
+        set(&object, "conflictRate", &rate.into());
+        set(&object, "strategy", &metrics.strategy.code().into());
+        Object::freeze(&object).into()
     }
 
     /// Stops; what is not sent stays in the journal.

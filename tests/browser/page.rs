@@ -73,7 +73,9 @@ pub(crate) fn open_shop() {
 /// A till of this user; `more` are further options as JavaScript text.
 pub(crate) async fn till(user: &str, more: &str) -> Till {
     let options = js(&format!("({{ ...shop.options, user: {user:?}, ...{more} }})"));
-    open_till(options).await.unwrap_or_else(|error| panic!("openTill: {}", text(&error, "message")))
+    open_till(options, JsValue::UNDEFINED)
+        .await
+        .unwrap_or_else(|error| panic!("openTill: {}", text(&error, "message")))
 }
 
 pub(crate) async fn draft(till: &Till, key: &str) -> Draft {

@@ -16,6 +16,7 @@ mod in_doubt;
 mod lease;
 mod leftover;
 mod merge;
+mod metrics;
 mod open;
 mod outbox;
 mod pages;

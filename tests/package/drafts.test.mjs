@@ -11,9 +11,9 @@ const cart = () => ({ customer: "Walk-in", total: "12.50", lines: [{ id: "r1", s
 const turn = () => new Promise((later) => setTimeout(later, 0));
 
 async function shop(t, more = {}) {
-  const server = more.server ?? new MemoryServer();
+  const { server = new MemoryServer(), ...options } = more;
   if (!server.doc("A")) server.put("A", cart());
-  const till = await openTill({ backend: server.backend, profile: shopProfile, till: "T1", user: "anna", store: "memory", schedule, ...more });
+  const till = await openTill({ backend: server.backend, profile: shopProfile, till: "T1", user: "anna", store: "memory", schedule, ...options });
   t.after(() => till.close());
   return { server, till, draft: await till.open("A") };
 }
@@ -245,7 +245,9 @@ test("a rejected save keeps the edits, and another one is tried when asked", asy
   server.before = (name) => (name === "save A" ? { kind: "rejected", code: "invalid", message: "No.", fields: ["customer"] } : undefined);
   draft.set("customer", "Somchai");
   const outcome = await draft.save();
-  assert.deepEqual({ ...outcome }, { kind: "rejected", key: "A", code: "invalid", message: "No.", fields: ["customer"] });
+  const { kind, key, code, message, reason, fields } = outcome;
+  assert.deepEqual([kind, key, code, fields, reason], ["rejected", "A", "invalid", ["customer"], "No."]);
+  assert.match(message, /\u2068No\.\u2069$/, "the server's own words, set apart");
   assert.deepEqual([draft.status, draft.get("customer")], ["dirty", "Somchai"]);
   server.before = () => undefined;
   assert.equal((await draft.save()).kind, "committed");

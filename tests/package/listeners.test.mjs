@@ -12,9 +12,9 @@ const schedule = { kind: "fixed", base: 5, attempts: 3 };
 const cart = () => ({ customer: "Walk-in", total: "12.50", lines: [{ id: "r1", sku: "TEA", qty: 1 }] });
 
 async function shop(t, more = {}) {
-  const server = more.server ?? new MemoryServer();
+  const { server = new MemoryServer(), ...options } = more;
   if (!server.doc("A")) server.put("A", cart());
-  const till = await openTill({ backend: server.backend, profile: shopProfile, till: "T1", user: "anna", store: "memory", schedule, ...more });
+  const till = await openTill({ backend: server.backend, profile: shopProfile, till: "T1", user: "anna", store: "memory", schedule, ...options });
   t.after(() => till.close());
   return { server, till };
 }

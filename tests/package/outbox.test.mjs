@@ -11,8 +11,8 @@ const noWait = { sleep: () => new Promise(() => {}) };
 
 /** A till of anna's whose waits never end by themselves, unless `host` says otherwise. */
 async function shop(t, more = {}) {
-  const server = more.server ?? new MemoryServer();
-  const till = await restamp.openTill({ backend: server.backend, profile: shopProfile, till: "T1", user: "anna", store: "memory", schedule, host: noWait, ...more });
+  const { server = new MemoryServer(), ...options } = more;
+  const till = await restamp.openTill({ backend: server.backend, profile: shopProfile, till: "T1", user: "anna", store: "memory", schedule, host: noWait, ...options });
   t.after(() => till.close());
   return { server, till };
 }

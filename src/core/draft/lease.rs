@@ -130,7 +130,10 @@ impl Draft {
     pub(super) fn hold_lease(&mut self, grant: Grant, parked: bool, turn: &mut Turn<'_>) {
         self.queues = false;
         let waited = self.lease_asked_at.take().map_or(Millis(0), |at| turn.now.since(at));
-        self.log(Step::LeaseGranted(waited), turn);
+        // A renewal is no second lease.
+        if self.lease.is_none() {
+            self.log(Step::LeaseGranted(waited), turn);
+        }
         let until = turn.now.plus(grant.ttl);
         self.lease = Some(Lease { fence: grant.fence, until, ttl: grant.ttl, parked });
         // Nobody comes in between.
@@ -138,13 +141,17 @@ impl Draft {
     }
 
     /// The server says that it is over, or that it ended with the save.
-    pub(super) fn forget_lease(&mut self) {
-        self.lease = None;
+    pub(super) fn forget_lease(&mut self, turn: &mut Turn<'_>) {
+        if self.lease.take().is_some() {
+            self.log(Step::LeaseReleased, turn);
+        }
     }
 
     /// A save is stored: a lease that was for this one save ended with it.
-    pub(super) fn use_lease_up(&mut self) {
-        self.lease.take_if(|lease| lease.parked);
+    pub(super) fn use_lease_up(&mut self, turn: &mut Turn<'_>) {
+        if self.lease.take_if(|lease| lease.parked).is_some() {
+            self.log(Step::LeaseReleased, turn);
+        }
     }
 
     /// Gives it back if the draft sends nothing now.

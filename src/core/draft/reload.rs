@@ -184,7 +184,7 @@ impl Draft {
         if self.lease.is_none() {
             self.note_rate(self.rounds == 0, false, turn);
         }
-        self.use_lease_up();
+        self.use_lease_up(turn);
         self.applies_here = false;
         let profile = &turn.policy.profile;
         self.saved = self.saved.max(sent.revision);
@@ -287,15 +287,14 @@ impl Draft {
         self.rebase_exported(turn);
         self.changes = merged.pending;
         self.conflicts.extend(merged.conflicts);
-        let counts = (merged.incoming.len(), merged.reapplied.len());
-        self.log(Step::Merged(counts.0, counts.1), turn);
+        self.log(Step::Merged(merged.incoming.clone(), merged.reapplied.clone()), turn);
         if !merged.incoming.is_empty() {
             self.tell(Told::Merged(merged.incoming.clone()), turn);
         }
         for notice in merged.notices {
             self.tell(Told::Merge(notice), turn);
         }
-        if merged.needs_reprice && counts.0 > 0 {
+        if merged.needs_reprice && !merged.incoming.is_empty() {
             self.tell(Told::NeedsReprice, turn);
         }
         self.report.incoming.extend(merged.incoming);
