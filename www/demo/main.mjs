@@ -51,6 +51,7 @@ function build(scenarios, views, timeline) {
     scenarios.bar,
     el("p", { class: "bill" }, el("span", { word: "bill" }), " ", el("bdi", { id: "bill" }, "…")),
     el("a", { class: "to-page", href: "merge.html", word: "to_merge" }),
+    el("a", { class: "to-page", href: "systems.html", word: "to_systems" }),
     button({ id: "language", word: "other_language" }));
   return [header, scenarios.result, el("main", { class: "tills" }, ...views.map((view) => view.root)), timeline.root];
 }

@@ -17,6 +17,7 @@ const words = {
   race: ["50 edits each", "٥٠ تعديلاً لكل جهاز"],
   new_bill: ["New bill", "فاتورة جديدة"],
   to_merge: ["The merge", "الدمج"],
+  to_systems: ["Five systems", "الأنظمة الخمسة"],
   close: ["Close", "إغلاق"],
   working: ["Working…", "جارٍ العمل…"],
   other_language: ["العربية", "English"],

@@ -26,7 +26,8 @@ after(async () => {
 
 /** Starts the server on a free port; its address. */
 export async function startServer() {
-  const options = ["--port", "0", "--www", join(root, "www"), "--package", join(root, "pkg"), "--test-endpoints", "--no-keep-alive"];
+  const options = ["--port", "0", "--www", join(root, "www"), "--package", join(root, "pkg"), "--test-endpoints", "--no-keep-alive",
+    "--unique", "customers.phone"];
   const server = spawn(serverPath(), options, { stdio: ["ignore", "pipe", "inherit"] });
   ending.push(() => server.kill());
   const [line] = await Promise.race([
@@ -69,7 +70,7 @@ export async function openDemo(t, server, { query = "", ...context } = {}) {
   page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
   page.on("console", (message) => {
     // The browser's own note on every refusal by the server, which here is the subject.
-    const refusal = message.text().startsWith("Failed to load resource") && message.location().url.includes("/api/");
+    const refusal = message.text().startsWith("Failed to load resource") && /\/(api|rest)\//.test(message.location().url);
     if (["error", "warning"].includes(message.type()) && !refusal) complaints.push(message.text());
   });
   page.on("request", (request) => {
