@@ -77,6 +77,7 @@ if not mine then
   end
   mine = redis.call('INCR', numbers)
 end
+retry = math.min(retry, tonumber(ARGV[9]))
 local untill = now + retry + tonumber(ARGV[8])
 redis.call('HSET', tickets, holder, string.format('%d %d %s', mine, untill, ARGV[5]))
 redis.call('PEXPIRE', tickets, retry + tonumber(ARGV[8]) + 60000)

@@ -15,6 +15,8 @@ use super::refusal::Refusal;
 
 /// Shortest and longest lease, in milliseconds.
 pub const TTL_MS: std::ops::RangeInclusive<i64> = 100..=60_000;
+/// When to ask again, at the latest: most leases are given back long before they end by themselves.
+pub const ASK_AGAIN_MS: i64 = 250;
 /// How long a ticket outlives the moment for which its holder was told to ask again.
 pub const TICKET_GRACE_MS: i64 = 1_000;
 /// Most tickets of one document.
@@ -181,6 +183,7 @@ impl Leases for InDatabase {
                 return Ok(Claim::Full { retry_after });
             }
         }
+        let retry_after = retry_after.min(ASK_AGAIN_MS);
         keep_ticket(session, ask, now + retry_after + TICKET_GRACE_MS)?;
         Ok(Claim::Waiting { retry_after })
     }
@@ -228,7 +231,7 @@ impl Leases for InDatabase {
         let lives = |lease: &Lease| lease.until > now;
         match (fence, found) {
             (None, Some(lease)) if lives(&lease) => {
-                Err(Refusal::leased(document[1], lease.until - now))
+                Err(Refusal::leased(document[1], (lease.until - now).min(ASK_AGAIN_MS)))
             }
             (None, _) => Ok(String::new()),
             (Some(fence), Some(lease)) if lease.fence == fence && lives(&lease) => Ok(lease.holder),

@@ -19,7 +19,9 @@ use std::time::Duration;
 use redis::{Client, Connection, Script};
 
 use super::database::Session;
-use super::leases::{tell_turn, Ask, Claim, Leases, PARKED_MAX, TICKETS_MAX, TICKET_GRACE_MS};
+use super::leases::{
+    tell_turn, Ask, Claim, Leases, ASK_AGAIN_MS, PARKED_MAX, TICKETS_MAX, TICKET_GRACE_MS,
+};
 use super::refusal::Refusal;
 
 /// Longer than Redis ever needs for a step.
@@ -65,7 +67,11 @@ impl InRedis {
             call.key(format!("restamp:{kind}:{name}"));
         }
         call.arg(step.what).arg(step.holder).arg(step.ttl).arg(step.fence);
-        call.arg(i64::from(step.parked)).arg(TICKETS_MAX).arg(PARKED_MAX).arg(TICKET_GRACE_MS);
+        call.arg(i64::from(step.parked))
+            .arg(TICKETS_MAX)
+            .arg(PARKED_MAX)
+            .arg(TICKET_GRACE_MS)
+            .arg(ASK_AGAIN_MS);
         let idle = self.idle().pop();
         if let Some(mut connection) = idle {
             if let Ok(answer) = call.invoke(&mut connection) {
@@ -173,7 +179,7 @@ impl Leases for InRedis {
             (answer.first().cloned().unwrap_or_default(), number(answer.get(1)));
         match fence {
             None if holder.is_empty() => Ok(holder),
-            None => Err(Refusal::leased(document[1], number(answer.get(2)))),
+            None => Err(Refusal::leased(document[1], number(answer.get(2)).min(ASK_AGAIN_MS))),
             Some(fence) if !holder.is_empty() && fence == granted && fence >= noted => Ok(holder),
             Some(_) => Err(Refusal::fenced(document[1])),
         }

@@ -32,7 +32,8 @@ pub fn a_lease_is_one_holders(place: &Place) {
     assert_eq!((other.status, &other.json()["code"]), (423, &json!("leased")));
     let (wait, seconds) =
         (other.json()["retry_after"].as_i64().unwrap(), other.header("retry-after").unwrap());
-    assert!((1..=30_000).contains(&wait));
+    // Not when the lease would end by itself: it may be given back at any moment.
+    assert!((1..=250).contains(&wait), "{wait}");
     assert_eq!(seconds, ((wait + 999) / 1_000).to_string());
 
     // Who holds it saves with the fence; nobody else saves at all.
