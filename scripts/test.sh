@@ -57,8 +57,8 @@ in_browser() {
   local try out
   out=$(mktemp "$logs/in-browser.XXXX")
   cargo test --locked --target "$target" --profile wasm-test --test browser --no-run || return 1
-  for try in 1 2 3; do
-    timeout --kill-after=10 180 wasm-pack test --headless --chrome --mode no-install . --profile wasm-test --test browser >"$out" 2>&1 && break
+  for try in 1 2 3 4 5; do
+    timeout --kill-after=10 90 wasm-pack test --headless --chrome --mode no-install . --profile wasm-test --test browser >"$out" 2>&1 && break
     grep -q "^running " "$out" && break
   done
   cat "$out"

@@ -15,8 +15,8 @@ console.log(JSON.stringify(await smoke(restamp)));
 
 test("the tarball holds what the package needs and nothing else", () => {
   assert.deepEqual(packedFiles().sort(), [
-    "LICENSE-APACHE", "LICENSE-MIT", "README.md", "inline.js", "opfs-worker.js", "opfs.js", "package.json", "restamp.d.ts", "restamp.js",
-    "restamp_bg.wasm", "sealed.js", "shared.js",
+    "LICENSE-APACHE", "LICENSE-MIT", "README.md", "inline.js", "messages-ar.js", "messages-th.js", "opfs-worker.js", "opfs.js",
+    "package.json", "restamp.d.ts", "restamp.js", "restamp.schema.json", "restamp_bg.wasm", "sealed.js", "shared.js",
   ]);
   const manifest = JSON.parse(readFileSync(join(root, "pkg/package.json"), "utf8"));
   assert.equal(manifest.version, /^version = "(.+)"$/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))[1]);
