@@ -430,6 +430,7 @@ export interface TillEvents {
    * `from`, `to`: "optimistic" or "pessimistic"; `conflictRate`: the rate that decided, from 0 to 1.
    */
   strategy: { key: string; from: string; to: string; conflictRate: number };
+  /**
    * Steps on the way of a save, for an operator. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many
    * places; paths, mine: which), with `logDocuments` also the document as `doc` (merged, asked, committed),
    * asked (conflicts), in-doubt, echoed, waiting (until), lease-asked, lease-granted (waited: milliseconds), lease-released, committed, rejected, signed-out, ended, breaker (state:
