@@ -31,6 +31,7 @@ impl Network {
         let leaving = Closure::<dyn FnMut()>::new(move || {
             if let Some(runner) = weak.upgrade() {
                 runner.end_works();
+                runner.give_leases_back();
             }
         });
         call(&add, "online", &online);

@@ -78,7 +78,7 @@ pub(super) struct Runner {
 pub(super) enum Topic {
     /// Changes of one draft, without details.
     Draft(DraftId),
-    /// An event of the till: `draft`, `notice`, `outbox` or `log`.
+    /// An event of the till: `draft`, `notice`, `outbox`, `strategy` or `log`.
     Till(String),
 }
 
@@ -503,7 +503,7 @@ impl Runner {
     }
 
     /// Others shall not wait for a page that is gone.
-    fn give_leases_back(self: &Rc<Self>) {
+    pub(super) fn give_leases_back(self: &Rc<Self>) {
         let till = self.till.borrow();
         for (key, fence) in till.drafts().iter().filter_map(|draft| draft.leased()) {
             let call = ReleaseCall { key: key.to_owned(), fence: fence.to_owned() };

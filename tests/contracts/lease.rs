@@ -7,7 +7,7 @@ use restamp::core::policy::{Choice, Offers, Policy, Sharing, Thresholds};
 use restamp::core::stamp::Stamp;
 use restamp::core::time::Millis;
 
-use crate::desk::{policy, qty, raise, Desk, KEY};
+use crate::desk::{policy, qty, raise, Desk, D, KEY};
 
 fn leasing(choice: Choice) -> Policy {
     let offers = Offers { leases: true, ..Offers::default() };
@@ -385,4 +385,32 @@ fn a_document_that_others_have_says_nothing_against_the_backend() {
     assert_eq!(breaks, 0, "other documents go on");
     desk.drain();
     assert_eq!(qty(&desk.stored(), "r1"), "2");
+}
+
+/// A save that the server merges may be stored whatever its stamp is: word of another's change says
+/// nothing against it, and a second one with another token would count twice.
+#[test]
+fn word_of_another_s_change_does_not_repeat_a_save_that_the_server_merges() {
+    let mut desk = Desk::open_with(merging());
+    let from = newest(&desk).stamp;
+    desk.scan("r1");
+    let saved = desk.save();
+    desk.other_till(|document| raise(document, "r2", 1));
+    let other = newest(&desk);
+    let (stamp, document, token) = (other.stamp, Some(other.document), Some("theirs".to_owned()));
+    desk.handle(Event::Heard { draft: D, stamp, from, token, document });
+    assert_eq!(desk.calls.len(), 1, "{:?}", desk.calls);
+    desk.other_till(|document| raise(document, "r1", 1));
+    let document = newest(&desk);
+    answer(
+        &mut desk,
+        Answered::Apply(ApplyOutcome::Applied {
+            document,
+            incoming: vec!["items[r2].qty".to_owned()],
+            reapplied: Vec::new(),
+            replayed: false,
+        }),
+    );
+    assert!(matches!(desk.outcome_of(saved), Some(Outcome::Committed { attempts: 1, .. })));
+    assert_eq!((qty(&desk.doc(), "r1"), desk.status()), ("2".into(), "clean"));
 }

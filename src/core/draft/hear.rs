@@ -190,7 +190,8 @@ impl Draft {
         let is_told = self.sent.as_ref().is_none_or(|sent| match &sent.fate {
             Fate::Stored(Some(stored)) => Some(stored) == word.stamp.as_ref(),
             Fate::Stored(None) => true,
-            Fate::InFlight | Fate::InDoubt => has_token,
+            // One that the server merges may be stored whatever its stamp is.
+            Fate::InFlight | Fate::InDoubt => has_token && !self.is_applied(policy),
         });
         follows && open && settled && atomic && is_told
     }
