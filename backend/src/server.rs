@@ -311,7 +311,9 @@ fn allow_origin(
     if rest {
         headers.insert(
             "access-control-expose-headers",
-            HeaderValue::from_static("ETag, Retry-After, Location, Fence, Lease-Ttl"),
+            HeaderValue::from_static(
+                "ETag, Retry-After, Retry-After-Ms, Location, Fence, Lease-Ttl",
+            ),
         );
     }
 }

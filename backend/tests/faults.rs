@@ -185,7 +185,7 @@ fn one_origin_may_call_across_origins() {
     assert_eq!(preflight.header("access-control-allow-headers"), Some("authorization,x-fault"));
     assert_eq!(
         preflight.header("access-control-expose-headers"),
-        Some("ETag, Retry-After, Location, Fence, Lease-Ttl")
+        Some("ETag, Retry-After, Retry-After-Ms, Location, Fence, Lease-Ttl")
     );
     let frappe = server.get("/api/method/ping");
     assert_eq!(frappe.header("access-control-expose-headers"), None);

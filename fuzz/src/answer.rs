@@ -63,7 +63,7 @@ pub fn check_meaning(meaning: &Meaning) {
 fn check_save(outcome: &SaveOutcome) {
     match outcome {
         SaveOutcome::Saved { key: _, stamp: _, document }
-        | SaveOutcome::Stale { current: _, document, fence: _ } => {
+        | SaveOutcome::Stale { current: _, document, fence: _, retry_after: _ } => {
             document.iter().for_each(|document| check_document(document));
         }
         SaveOutcome::Rejected(rejection) => check_rejection(rejection),

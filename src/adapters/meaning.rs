@@ -90,12 +90,13 @@ fn write_save(out: &mut ObjectWriter, outcome: &SaveOutcome) {
             write_copy(out, "stamp", stamp, document.as_deref());
             write_key(out, key);
         }
-        SaveOutcome::Stale { current, document, fence } => {
+        SaveOutcome::Stale { current, document, fence, retry_after } => {
             out.text("kind", "stale");
             write_copy(out, "current", current, document.as_deref());
             if let Some(grant) = fence {
                 write_grant(out, grant);
             }
+            write_wait(out, *retry_after);
         }
         SaveOutcome::Exists { key } => {
             out.text("kind", "exists");
@@ -169,12 +170,16 @@ fn write_gone(out: &mut ObjectWriter) {
 
 fn write_unavailable(out: &mut ObjectWriter, retry_after: Option<Millis>) {
     out.text("kind", "unavailable");
+    write_wait(out, retry_after);
+    out.text("applied", "no");
+}
+
+fn write_wait(out: &mut ObjectWriter, retry_after: Option<Millis>) {
     if let Some(wait) = retry_after {
         let mut digits = Vec::new();
         wire::push_number(&mut digits, wait.0);
         out.raw("retryAfter", &digits);
     }
-    out.text("applied", "no");
 }
 
 fn write_unauthenticated(out: &mut ObjectWriter, csrf: bool) {

@@ -180,7 +180,8 @@ impl Rest {
         if self.offers.tokens {
             request.headers.push(("Idempotency-Key", update.token.clone()));
         }
-        if let (Some(fence), true) = (&update.fence, self.offers.leases) {
+        let fences = self.offers.leases || self.offers.parking;
+        if let (Some(fence), true) = (&update.fence, fences) {
             request.headers.push(("Fence", fence.clone()));
         }
         if let (Some(park), true) = (update.park, self.offers.parking) {

@@ -68,6 +68,7 @@ pub fn save_outcome(verdict: &[u8]) -> SaveOutcome {
             current: word(verdict, "current").map(Stamp),
             document: document(),
             fence: grant(verdict),
+            retry_after: retry_after(verdict),
         },
         Some("exists") => SaveOutcome::Exists { key: word(verdict, "key") },
         Some("gone") => SaveOutcome::Gone,

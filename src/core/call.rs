@@ -229,6 +229,9 @@ pub enum SaveOutcome {
         document: Option<Vec<u8>>,
         /// A lease on the document, if the save was parked and this is its turn.
         fence: Option<Grant>,
+        /// How long to wait before it is sent again, if it was to be parked and there was no room:
+        /// a place is expected to be free then.
+        retry_after: Option<Millis>,
     },
     /// The unique token or key is taken: look the document up.
     Exists {

@@ -81,6 +81,8 @@ pub(super) struct Sent {
     at: Millis,
     /// It was built on a copy that was the newest a round trip before.
     fresh: bool,
+    /// If it is stale, it is answered in its turn, with a lease.
+    parks: bool,
     /// A try of this save may be on its way still: nothing but a look proves it is not stored.
     doubted: bool,
     /// Refused or discarded: if it is not stored, it is not sent again.
@@ -165,6 +167,8 @@ pub struct Draft {
     heard: Option<hear::Heard>,
     /// The last stale answer did not bring the newest copy along.
     bare: bool,
+    /// When the server expects to have room for a parked save of this draft.
+    turn_at: Option<Millis>,
     /// Stamps that the base had before, the last ones.
     left: Vec<Stamp>,
     /// Nobody else may save.
@@ -247,6 +251,7 @@ impl Draft {
             refreshing: false,
             heard: None,
             bare: false,
+            turn_at: None,
             left: Vec::new(),
             lease: None,
             lease_asked_at: None,

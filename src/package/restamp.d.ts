@@ -163,7 +163,7 @@ export type CallKind = "create" | "update" | "submit" | "load" | "find";
 export type Verdict =
   | { kind: "saved"; stamp?: string; doc?: Doc }
   | { kind: "loaded"; stamp?: string; doc: Doc }
-  | { kind: "stale"; current?: string; doc?: Doc }                  // the stamp was old; the newest copy if the answer carries it
+  | { kind: "stale"; current?: string; doc?: Doc; retryAfter?: number } // the stamp was old; the newest copy if the answer carries it; retryAfter (ms): when there is room to be parked
   | { kind: "exists"; key?: string }                                // our unique token or key is taken: look it up
   | { kind: "gone" }
   | { kind: "closed"; state: "submitted" | "cancelled" }

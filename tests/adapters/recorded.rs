@@ -78,11 +78,12 @@ fn say_save(outcome: &SaveOutcome) -> String {
         SaveOutcome::Saved { key, stamp, document } => {
             format!("saved{}", copy(key.as_ref(), stamp.as_ref(), document.is_some()))
         }
-        SaveOutcome::Stale { current, document, fence } => {
+        SaveOutcome::Stale { current, document, fence, retry_after } => {
             let lease = fence.as_ref().map_or(String::new(), |grant| {
                 format!(" fence {} for {}", grant.fence, grant.ttl.0)
             });
-            format!("stale{}{lease}", copy(None, current.as_ref(), document.is_some()))
+            let told = wait(*retry_after);
+            format!("stale{}{lease}{told}", copy(None, current.as_ref(), document.is_some()))
         }
         SaveOutcome::Exists { key } => format!("exists{}", copy(key.as_ref(), None, false)),
         SaveOutcome::Gone => "gone".to_owned(),

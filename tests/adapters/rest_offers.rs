@@ -445,13 +445,21 @@ fn saved(kind: SaveKind, status: u16, headers: &[(&str, &str)], body: &str) -> S
 fn a_parked_save_comes_back_with_the_newest_copy_and_a_lease() {
     let headers = [("etag", "\"9\""), ("fence", "12"), ("lease-ttl", "1000")];
     let outcome = saved(SaveKind::Update, 412, &headers, r#"{"id":"w1","n":2}"#);
-    let SaveOutcome::Stale { current, document, fence: Some(grant) } = outcome else {
+    let SaveOutcome::Stale { current, document, fence: Some(grant), retry_after: None } = outcome
+    else {
         panic!("{outcome:?}")
     };
     assert_eq!((current, document.is_some()), (Some(Stamp("\"9\"".into())), true));
     assert_eq!((grant.fence.as_str(), grant.ttl), ("12", Millis(1_000)));
+    let full = saved(SaveKind::Update, 412, &[("retry-after-ms", "700")], r#"{"id":"w1","n":2}"#);
+    let SaveOutcome::Stale { fence: None, retry_after: Some(Millis(700)), .. } = full else {
+        panic!("{full:?}")
+    };
     let fenced = saved(SaveKind::Update, 409, &[], r#"{"code":"fenced","id":"w1"}"#);
-    assert_eq!(fenced, SaveOutcome::Stale { current: None, document: None, fence: None });
+    assert_eq!(
+        fenced,
+        SaveOutcome::Stale { current: None, document: None, fence: None, retry_after: None }
+    );
     let leased = saved(SaveKind::Update, 423, &[], r#"{"code":"leased","retry_after":77}"#);
     assert_eq!(leased, SaveOutcome::Locked { retry_after: Some(Millis(77)) });
 }

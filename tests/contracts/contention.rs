@@ -18,7 +18,7 @@ fn stale(desk: &mut Desk, carried: bool) {
     let newest = desk.stored();
     let current = newest["modified"].as_str().map(|text| Stamp(text.to_owned()));
     let document = Some(newest.to_string().into_bytes());
-    desk.answer(SaveOutcome::Stale { current, document, fence: None });
+    desk.answer(SaveOutcome::Stale { current, document, fence: None, retry_after: None });
 }
 
 fn is_save(desk: &Desk) -> bool {

@@ -244,9 +244,10 @@ fn a_create_that_is_told_stale_or_closed_is_refused_and_stays_a_draft() {
         let other = || {
             let stamp = Some(restamp::core::stamp::Stamp("s9".into()));
             let document = Some(br#"{"name":"D7","items":[]}"#.to_vec());
-            SaveOutcome::Stale { current: stamp, document, fence: None }
+            SaveOutcome::Stale { current: stamp, document, fence: None, retry_after: None }
         };
-        let none = SaveOutcome::Stale { current: None, document: None, fence: None };
+        let none =
+            SaveOutcome::Stale { current: None, document: None, fence: None, retry_after: None };
         let closed = SaveOutcome::Closed(restamp::core::call::Closed::Submitted);
         for wrong in [other(), none, closed] {
             let mut desk = desk(token);

@@ -57,7 +57,12 @@ fn as_an_answer_they_lose_nothing() {
         desk.save();
         let document = Some(text.clone().into_bytes());
         let stamp = Some(restamp::core::stamp::Stamp("s9".into()));
-        desk.answer(SaveOutcome::Stale { current: stamp, document, fence: None });
+        desk.answer(SaveOutcome::Stale {
+            current: stamp,
+            document,
+            fence: None,
+            retry_after: None,
+        });
         assert_eq!(desk.status(), "waiting", "{name}");
         assert_eq!(qty(&desk.doc(), "r1"), "2");
         desk.settle();

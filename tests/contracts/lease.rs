@@ -133,7 +133,12 @@ fn a_fenced_save_starts_again_with_a_new_lease() {
     desk.save();
     give_lease(&mut desk, "7");
     desk.other_till(|document| raise(document, "r2", 1));
-    desk.answer(SaveOutcome::Stale { current: None, document: None, fence: None });
+    desk.answer(SaveOutcome::Stale {
+        current: None,
+        document: None,
+        fence: None,
+        retry_after: None,
+    });
     desk.deliver_first(); // the load
     give_lease(&mut desk, "8");
     assert_eq!(fence_of(desk.call()), Some("8"));
@@ -232,6 +237,7 @@ fn a_parked_save_is_answered_in_its_turn_and_saves_at_once() {
         current: loaded.stamp,
         document: Some(loaded.document),
         fence: Some(grant("5")),
+        retry_after: None,
     });
     assert_eq!(fence_of(desk.call()), Some("5"));
     get_through(&mut desk);
@@ -352,6 +358,37 @@ fn a_server_that_asks_what_nobody_here_would_ask_gets_a_plain_save() {
     desk.scan("r1");
     desk.save();
     assert!(matches!(desk.call(), Call::Apply(_)), "only that one save");
+}
+
+/// A save that found no place is sent again when the server expects one to be free, whatever the
+/// stamp is then, and not before.
+#[test]
+fn who_finds_no_place_to_be_parked_comes_again_when_told() {
+    let offers = Offers { leases: true, parking: true, ..Offers::default() };
+    let choice = Choice::Always(Strategy::Optimistic);
+    let sharing = Sharing { choice, offers, ..Sharing::default() };
+    let mut desk = Desk::open_with(Policy { sharing, ..policy() });
+    desk.scan("r1");
+    let saved = desk.save();
+    for round in 1..=2 {
+        desk.other_till(|document| raise(document, "r1", 1));
+        let loaded = newest(&desk);
+        desk.answer(SaveOutcome::Stale {
+            current: loaded.stamp,
+            document: Some(loaded.document),
+            fence: None,
+            retry_after: Some(Millis(700 * round)),
+        });
+        assert_eq!((desk.status(), desk.calls.len()), ("waiting", 0));
+        assert_eq!(desk.wait(), 700 * round);
+        match desk.call() {
+            Call::Update(call) => assert_eq!(call.park, Some(Millis(1_000)), "no load before"),
+            other => panic!("{other:?}"),
+        }
+    }
+    get_through(&mut desk);
+    assert!(matches!(desk.outcome_of(saved), Some(Outcome::Committed { .. })));
+    assert_eq!(qty(&desk.stored(), "r1"), "4");
 }
 
 #[test]

@@ -87,6 +87,11 @@ fn a_stale_answer_is_a_conflict_even_if_it_comes_to_nothing() {
     let mut desk = Desk::open();
     desk.scan("r1");
     desk.save();
-    desk.answer(SaveOutcome::Stale { current: None, document: None, fence: None });
+    desk.answer(SaveOutcome::Stale {
+        current: None,
+        document: None,
+        fence: None,
+        retry_after: None,
+    });
     assert_eq!(counted(&desk).conflicts, 1);
 }

@@ -149,7 +149,7 @@ fn late_and_duplicate_answers_change_nothing() {
     let stamp = Some(Stamp("old".into()));
     for outcome in [
         SaveOutcome::Saved { key: None, stamp, document: Some(b"{}".to_vec()) },
-        SaveOutcome::Stale { current: None, document: None, fence: None },
+        SaveOutcome::Stale { current: None, document: None, fence: None, retry_after: None },
         SaveOutcome::InDoubt,
         SaveOutcome::Gone,
     ] {

@@ -159,7 +159,12 @@ impl Server {
         let Some(stored) = self.docs.get(&call.key) else { return SaveOutcome::Gone };
         let stored = stored.clone();
         if stored["modified"] != json!(call.stamp.0) && !self.overwrites {
-            return SaveOutcome::Stale { current: None, document: None, fence: None };
+            return SaveOutcome::Stale {
+                current: None,
+                document: None,
+                fence: None,
+                retry_after: None,
+            };
         }
         if stored["docstatus"] != json!(0) {
             let code = "Cannot edit a submitted or cancelled document";

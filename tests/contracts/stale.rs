@@ -41,7 +41,7 @@ fn an_answer_that_carries_the_newest_copy_needs_no_load() {
     desk.calls.truncate(1);
     let current = newest["modified"].as_str().map(|text| Stamp(text.to_owned()));
     let document = Some(newest.to_string().into_bytes());
-    desk.answer(SaveOutcome::Stale { current, document, fence: None });
+    desk.answer(SaveOutcome::Stale { current, document, fence: None, retry_after: None });
     assert!(matches!(desk.call(), Call::Update(_)));
     desk.settle();
     assert_eq!(qty(&desk.stored(), "r1"), "3");
@@ -56,7 +56,12 @@ fn a_weak_validator_is_given_time() {
     let start = desk.now;
     for _ in 0..200 {
         if matches!(desk.calls.first(), Some((_, Call::Update(_)))) {
-            desk.answer(SaveOutcome::Stale { current: None, document: None, fence: None });
+            desk.answer(SaveOutcome::Stale {
+                current: None,
+                document: None,
+                fence: None,
+                retry_after: None,
+            });
         } else if !desk.calls.is_empty() {
             desk.deliver();
         } else {
@@ -84,7 +89,12 @@ fn stale_told_once_without_a_newer_copy_does_not_stop_the_save_for_ever() {
             }
             desk.answer(match closed {
                 true => SaveOutcome::Closed(Closed::Submitted),
-                false => SaveOutcome::Stale { current: None, document: None, fence: None },
+                false => SaveOutcome::Stale {
+                    current: None,
+                    document: None,
+                    fence: None,
+                    retry_after: None,
+                },
             });
             desk.drain();
             assert_eq!(qty(&desk.stored(), "r1"), "2");

@@ -361,7 +361,8 @@ fn plain(token_field: Option<&str>) -> Script {
 #[test]
 fn one_document_needs_no_transactions() {
     let mut script = plain(None);
-    let stale = SaveOutcome::Stale { current: None, document: None, fence: None };
+    let stale =
+        SaveOutcome::Stale { current: None, document: None, fence: None, retry_after: None };
     let update = single(&mut script, stale);
     assert_eq!((update.stamp.0.as_str(), update.changed), ("1", vec!["n".to_owned()]));
     script.load("a", "2", r#"{"n":5}"#);
@@ -402,7 +403,10 @@ fn a_single_save_without_an_answer_is_looked_for() {
     single(&mut script, SaveOutcome::InDoubt);
     script.wake();
     script.load("a", "1", r#"{"n":1}"#);
-    single(&mut script, SaveOutcome::Stale { current: None, document: None, fence: None });
+    single(
+        &mut script,
+        SaveOutcome::Stale { current: None, document: None, fence: None, retry_after: None },
+    );
     script.load("a", "2", r#"{"n":2}"#);
     assert!(script.gave_up().in_doubt.is_some());
 }

@@ -83,7 +83,12 @@ impl Server {
                         SaveOutcome::Unavailable { retry_after }
                     }
                     CommitOutcome::Gone { .. } => SaveOutcome::Gone,
-                    _ => SaveOutcome::Stale { current: None, document: None, fence: None },
+                    _ => SaveOutcome::Stale {
+                        current: None,
+                        document: None,
+                        fence: None,
+                        retry_after: None,
+                    },
                 })
             }),
             Call::Commit(CommitCall { writes, token }) => {

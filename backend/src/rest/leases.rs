@@ -21,8 +21,9 @@ pub const ASK_AGAIN_MS: i64 = 250;
 pub const TICKET_GRACE_MS: i64 = 1_000;
 /// Most tickets of one document.
 pub const TICKETS_MAX: i64 = 64;
-/// Most parked saves of one document ([`super::parked`]).
-pub const PARKED_MAX: i64 = 4;
+/// Most parked saves of one document ([`super::parked`]). So many that 20 tills at one document need
+/// two requests a save, and so few that the last has its turn before a client gives up after 2 s.
+pub const PARKED_MAX: i64 = 14;
 
 /// Somebody asks for a lease.
 #[derive(Clone, Debug)]

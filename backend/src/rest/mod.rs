@@ -14,6 +14,7 @@ mod gates;
 mod hub;
 mod leases;
 mod parked;
+mod places;
 mod postgres;
 mod redis_leases;
 mod refusal;
@@ -37,6 +38,7 @@ use self::documents::Collection;
 use self::gates::Gates;
 use self::hub::Hub;
 use self::leases::Leases;
+use self::places::Places;
 use self::refusal::Refusal;
 use self::routes::{Found, Route};
 use crate::cli::Options;
@@ -52,6 +54,7 @@ const COLLECTION_BYTES_MAX: usize = 100;
 pub struct Rest {
     database: Box<dyn Database>,
     leases: Box<dyn Leases>,
+    places: Places,
     hub: Arc<Hub>,
     gates: Gates,
     /// As many as the database has sessions: who has none waits here, in order, and blocks no thread.
@@ -85,6 +88,7 @@ impl Rest {
         Ok(Self {
             database,
             leases,
+            places: Places::default(),
             hub,
             gates: Gates::default(),
             sessions,

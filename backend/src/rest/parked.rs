@@ -4,11 +4,12 @@
 //! being sent away. In its turn it is done after all if its stamp is the newest by then; else it is
 //! answered 412 with the newest document, its `ETag`, a `Fence` and `Lease-Ttl`: until then nobody
 //! else can save, so the till merges and saves, once, with that fence. That save ends the lease.
+//! Where the queue is full, the 412 says in `Retry-After-Ms` when a place is expected to be free.
 
 use std::time::Duration;
 
 use super::documents;
-use super::leases::{Ask, Claim, TTL_MS};
+use super::leases::{Ask, Claim, PARKED_MAX, TTL_MS};
 use super::refusal::Refusal;
 use super::saves;
 use super::waiting::{claim, leave};
@@ -46,7 +47,17 @@ pub async fn wait(call: &Call, id: &str, refused: Reply) -> Result<Reply, Refusa
     };
     match claim(call, &ask, WAIT_MAX).await? {
         (Claim::Granted { fence }, _) => in_turn(call, ask, fence).await,
-        (Claim::Full { .. }, _) => without_turn(call, id, refused).await,
+        (Claim::Full { .. }, _) => {
+            let document = [call.collection.name.as_str(), id];
+            let places = u32::try_from(PARKED_MAX).unwrap_or(1);
+            let wait = call.rest.places.promise(document, places).as_millis();
+            match without_turn(call, id, refused).await {
+                Err(Refusal::Answer(stale)) if stale.status == 412 => {
+                    Err(Refusal::Answer(stale.with("retry-after-ms", wait.to_string())))
+                }
+                done => done,
+            }
+        }
         (Claim::Waiting { .. }, _) => {
             leave(call, &ask).await?;
             without_turn(call, id, refused).await
@@ -59,9 +70,12 @@ async fn in_turn(call: &Call, ask: Ask, fence: i64) -> Result<Reply, Refusal> {
     let saved = call
         .at(vec![id.clone()], move |call, session| saves::save(call, session, &id, Some(fence)));
     match saved.await {
-        Err(Refusal::Answer(stale)) if stale.status == 412 => Err(Refusal::Answer(
-            stale.with("fence", fence.to_string()).with("lease-ttl", ask.ttl.to_string()),
-        )),
+        Err(Refusal::Answer(stale)) if stale.status == 412 => {
+            call.rest.places.begin([&ask.collection, &ask.id], fence);
+            Err(Refusal::Answer(
+                stale.with("fence", fence.to_string()).with("lease-ttl", ask.ttl.to_string()),
+            ))
+        }
         Err(refused) => {
             // For another reason: nobody needs the lease.
             leave(call, &ask).await?;

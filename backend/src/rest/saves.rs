@@ -98,6 +98,7 @@ pub fn save(
         // The lease of a parked save is for one save.
         if let Some(fence) = fence.filter(|_| parked::is_parked(&holder)) {
             call.rest.leases.release(session, document, fence)?;
+            call.rest.places.end(document, fence);
         }
         Ok(reply)
     })

@@ -57,7 +57,7 @@ on_each_database! {
     leases: a_lease_is_one_holders, fences_rise_for_ever, a_late_write_is_refused_by_the_fence,
         a_lost_holder_blocks_no_longer_than_its_lease, the_queue_is_first_come_first_served, the_queue_is_bounded,
         a_killed_waiter_is_passed_over, a_refused_holder_keeps_its_place, a_commit_carries_fences;
-    parked: a_stale_save_is_answered_in_its_turn, at_most_four_are_parked, a_parked_lease_is_for_one_save,
+    parked: a_stale_save_is_answered_in_its_turn, at_most_fourteen_are_parked, a_parked_lease_is_for_one_save,
         many_tills_on_one_document;
     apply: every_edit_is_there_once, what_others_did_comes_along, what_a_person_must_decide_is_asked,
         ended_and_unknown_documents_are_told_apart, a_submit_is_for_the_total_that_was_seen,

@@ -50,13 +50,13 @@ pub fn a_stale_save_is_answered_in_its_turn(place: &Place) {
     });
 }
 
-pub fn at_most_four_are_parked(place: &Place) {
+pub fn at_most_fourteen_are_parked(place: &Place) {
     let server = place.server(&[]);
     let old = create(&server, "sales/s1", &json!({"n": 1}));
     let newer = stamp_of(&put(&server, "sales/s1", &old, &json!({"n": 2})));
     let first = fence(&lease(&server, "sales/s1", "first", 60_000));
     std::thread::scope(|scope| {
-        let parked: Vec<_> = (0..4)
+        let parked: Vec<_> = (0..14)
             .map(|_| {
                 scope.spawn(|| {
                     let answer = park(&server, "sales/s1", &old, &json!({"n": 3}));
@@ -66,11 +66,19 @@ pub fn at_most_four_are_parked(place: &Place) {
                 })
             })
             .collect();
-        until("four wait", || waiting(&server) == 4);
-        let fifth = park(&server, "sales/s1", &old, &json!({"n": 3}));
-        assert_eq!((fifth.status, fifth.header("fence")), (412, None));
-        assert_eq!((fifth.header("etag"), &fifth.json()["n"]), (Some(newer.as_str()), &json!(2)));
-        assert_eq!(waiting(&server), 4);
+        until("fourteen wait", || waiting(&server) == 14);
+        let one_more = park(&server, "sales/s1", &old, &json!({"n": 3}));
+        assert_eq!((one_more.status, one_more.header("fence")), (412, None));
+        assert_eq!(
+            (one_more.header("etag"), &one_more.json()["n"]),
+            (Some(newer.as_str()), &json!(2))
+        );
+        // It is told when to come again, and the next one is told a later moment.
+        let told =
+            |answer: &Answer| answer.header("retry-after-ms").unwrap().parse::<u64>().unwrap();
+        let another = park(&server, "sales/s1", &old, &json!({"n": 3}));
+        assert!(told(&one_more) > 0 && told(&another) + 1_000 > told(&one_more));
+        assert_eq!(waiting(&server), 14);
         // One whose stamp is the newest has no room either.
         assert_eq!(park(&server, "sales/s1", &newer, &json!({"n": 3})).status, 423);
         release(&server, "sales/s1", &first);

@@ -25,6 +25,8 @@ pub fn measure(setup: Setup, seeds: std::ops::Range<u64>) -> Cell {
         tally.requests += one.requests;
         tally.background += one.background;
         tally.queued += one.queued;
+        tally.leasing.0 += one.leasing.0;
+        tally.leasing.1 += one.leasing.1;
         tally.times_us.extend(one.times_us);
     }
     tally.times_us.sort_unstable();

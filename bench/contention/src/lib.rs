@@ -7,8 +7,10 @@
 pub mod cell;
 pub mod chance;
 pub mod picture;
+pub mod places;
 pub mod plan;
 pub mod report;
 pub mod server;
 pub mod station;
+mod turns;
 pub mod world;

@@ -12,8 +12,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use restamp_contention::cell::{measure, Cell};
 use restamp_contention::picture::draw;
 use restamp_contention::plan::{
-    rows, usual, Named, BASELINE, DEFAULT, DOCUMENTS, NEWEST, NEWEST_DOCUMENTS, NEWEST_PUSHED,
-    NOTHING, PUSHED, SCHEDULES, TILLS,
+    rows, usual, Named, ADAPTIVE, BASELINE, DEFAULT, DOCUMENTS, MERGED, NEWEST, NEWEST_DOCUMENTS,
+    NEWEST_PUSHED, NOTHING, PARKED, PARKED_DOCUMENTS, PARKED_FOUR, PARKED_PUSHED, PUSHED,
+    SCHEDULES, TILLS,
 };
 use restamp_contention::report::{goals, tables, Results};
 use restamp_contention::world::Offer;
@@ -111,6 +112,12 @@ fn plan() -> Vec<Row> {
             [(NOTHING, &SCHEDULES[..]), (NEWEST, &SCHEDULES[..2]), (DOCUMENTS, &SCHEDULES[..1])]
         {
             plan.extend(schedules.iter().map(|named| (offer, faults, *named, true)));
+        }
+        for offer in [PARKED, PARKED_FOUR, MERGED, ADAPTIVE] {
+            plan.push((offer, faults, DEFAULT, true));
+        }
+        for offer in [PARKED, PARKED_PUSHED, PARKED_DOCUMENTS, MERGED, ADAPTIVE] {
+            plan.push((offer, faults, DEFAULT, false));
         }
         for offer in [NOTHING, PUSHED, DOCUMENTS, NEWEST, NEWEST_PUSHED, NEWEST_DOCUMENTS] {
             plan.extend([DEFAULT, BASELINE].map(|named| (offer, faults, named, false)));

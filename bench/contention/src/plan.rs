@@ -3,23 +3,39 @@
 use restamp::core::retry::{Kind, Schedule};
 
 use crate::cell::{measure, Cell};
-use crate::world::{Edit, Load, Offer, Push, Setup};
+use crate::world::{Edit, Load, Offer, Push, Setup, Turns};
 
 /// A schedule and what it is called.
 pub type Named = (&'static str, Schedule);
 
 /// The backend offers compare-and-set and nothing more.
-pub const NOTHING: Offer = Offer { newest: false, pushed: Push::Nothing };
+pub const NOTHING: Offer = Offer { newest: false, pushed: Push::Nothing, turns: Turns::Free };
 /// Stale saves are answered with the newest document.
-pub const NEWEST: Offer = Offer { newest: true, pushed: Push::Nothing };
+pub const NEWEST: Offer = Offer { newest: true, pushed: Push::Nothing, turns: Turns::Free };
 /// The server tells that a document changed.
-pub const PUSHED: Offer = Offer { newest: false, pushed: Push::Stamps };
+pub const PUSHED: Offer = Offer { newest: false, pushed: Push::Stamps, turns: Turns::Free };
 /// The server tells that a document changed, and sends it along.
-pub const DOCUMENTS: Offer = Offer { newest: false, pushed: Push::Documents };
+pub const DOCUMENTS: Offer = Offer { newest: false, pushed: Push::Documents, turns: Turns::Free };
 /// Stale saves are answered with the newest document, and every change is sent along.
-pub const NEWEST_DOCUMENTS: Offer = Offer { newest: true, pushed: Push::Documents };
+pub const NEWEST_DOCUMENTS: Offer =
+    Offer { newest: true, pushed: Push::Documents, turns: Turns::Free };
 /// Stale saves are answered with the newest document, and the server tells that it changed.
-pub const NEWEST_PUSHED: Offer = Offer { newest: true, pushed: Push::Stamps };
+pub const NEWEST_PUSHED: Offer = Offer { newest: true, pushed: Push::Stamps, turns: Turns::Free };
+
+/// The server gives leases; the tills' measured rates say when they are worth it.
+pub const ADAPTIVE: Offer = Offer { turns: Turns::Leased, ..NEWEST };
+/// A stale save is answered in its turn, with the newest document and a lease.
+pub const PARKED: Offer = Offer { turns: Turns::Parked { places: PLACES }, ..NEWEST };
+/// The same, and the server tells that a document changed.
+pub const PARKED_PUSHED: Offer = Offer { pushed: Push::Stamps, ..PARKED };
+/// The same, and sends it along.
+pub const PARKED_DOCUMENTS: Offer = Offer { pushed: Push::Documents, ..PARKED };
+/// The same as `PARKED` with only four places.
+pub const PARKED_FOUR: Offer = Offer { turns: Turns::Parked { places: 4 }, ..NEWEST };
+/// The server merges.
+pub const MERGED: Offer = Offer { turns: Turns::Merged, ..NEWEST };
+/// Places for parked saves at one document.
+pub const PLACES: usize = 14;
 
 /// How many tills edit one invoice at the same moment.
 pub const TILLS: [usize; 9] = [1, 2, 5, 10, 20, 50, 100, 200, 500];

@@ -3,8 +3,11 @@
 use std::fmt::Write;
 
 use crate::cell::Cell;
-use crate::plan::{Named, DOCUMENTS, NEWEST, NEWEST_DOCUMENTS, NOTHING, PUSHED};
-use crate::world::{Offer, Push};
+use crate::plan::{
+    Named, ADAPTIVE, DOCUMENTS, MERGED, NEWEST, NEWEST_DOCUMENTS, NOTHING, PARKED,
+    PARKED_DOCUMENTS, PARKED_PUSHED, PUSHED,
+};
+use crate::world::{Offer, Push, Turns};
 
 /// Everything that was measured.
 #[derive(Debug, Default)]
@@ -45,7 +48,21 @@ impl Results {
     }
 }
 
-fn offered(offer: Offer) -> &'static str {
+fn offered(offer: Offer) -> String {
+    let pushed = match offer.pushed {
+        Push::Nothing => "",
+        Push::Stamps => ", and pushed stamps",
+        Push::Documents => ", and pushed documents",
+    };
+    match offer.turns {
+        Turns::Free => free(offer).to_owned(),
+        Turns::Leased => format!("adaptive: leases by the measured rates{pushed}"),
+        Turns::Parked { places } => format!("parked conflicts, {places} places{pushed}"),
+        Turns::Merged => format!("merge at the server{pushed}"),
+    }
+}
+
+fn free(offer: Offer) -> &'static str {
     match (offer.newest, offer.pushed) {
         (false, Push::Nothing) => "compare-and-set and nothing more",
         (false, Push::Stamps) => "pushed stamps",
@@ -80,11 +97,13 @@ pub fn goals(results: &Results, schedule: &str) -> (String, Vec<String>) {
     for (offer, name, requests, multiples) in [
         (NOTHING, "nothing", [4.2, 9.5, 17.0], [8.5, 15.0]),
         (NEWEST, "newest document", [3.0, 8.5, 24.0], [8.5, 17.0]),
+        (PARKED, "parked", [2.0, 2.1, 3.3], [6.2, 6.2]),
+        (MERGED, "merge at the server", [1.0, 1.0, 1.02], [1.6, 1.2]),
     ] {
         for (tills, most) in [5, 20, 100].into_iter().zip(requests) {
             if let Some(cell) = results.moment(offer, schedule, tills) {
                 let name = format!("{name}: requests per save, {tills} tills");
-                line(&name, most, cell.requests(), 1);
+                line(&name, most, cell.requests(), 2);
             }
         }
         for (tills, most) in [20, 100].into_iter().zip(multiples) {
@@ -102,6 +121,9 @@ pub fn goals(results: &Results, schedule: &str) -> (String, Vec<String>) {
         (PUSHED, "pushed stamps", [1.25, 320.0, 600.0]),
         (DOCUMENTS, "pushed documents", [1.25, 320.0, 600.0]),
         (NEWEST_DOCUMENTS, "newest document, with push", [1.15, 270.0, 550.0]),
+        (PARKED_DOCUMENTS, "parked, with pushed documents", [1.15, 270.0, 550.0]),
+        (PARKED_PUSHED, "parked, with pushed stamps", [1.15, 270.0, 550.0]),
+        (MERGED, "merge at the server", [1.0, 240.0, 490.0]),
     ] {
         if let Some(cell) = results.usual(offer, false, schedule) {
             let name = format!("usual load, {name}");
@@ -114,6 +136,7 @@ pub fn goals(results: &Results, schedule: &str) -> (String, Vec<String>) {
         (NOTHING, "nothing", 1_100.0),
         (PUSHED, "pushed stamps", 750.0),
         (DOCUMENTS, "pushed documents", 750.0),
+        (PARKED, "parked", 1_300.0),
     ] {
         if let Some(cell) = results.usual(offer, true, schedule) {
             let name = format!("usual load with faults, {name}: p99, ms");
@@ -121,6 +144,22 @@ pub fn goals(results: &Results, schedule: &str) -> (String, Vec<String>) {
         }
     }
     (out, missed)
+}
+
+/// What the adaptive strategy does.
+fn leasing(results: &Results) -> String {
+    let mut out = String::from("\n### What the adaptive strategy does\n\n");
+    out += "| tills | faults | tills that found leases worth it | and later no longer so |\n|---|---|---|---|\n";
+    for (_, faults, _, cells) in results.moments.iter().filter(|row| row.0 == ADAPTIVE) {
+        for cell in cells {
+            let share = |tills: u64| 100 * tills / cell.tally.edits.max(1);
+            let (to, from) = cell.tally.leasing;
+            let faults = if *faults { "yes" } else { "no" };
+            let tills = cell.setup.tills;
+            let _ = writeln!(out, "| {tills} | {faults} | {} % | {} % |", share(to), share(from));
+        }
+    }
+    out
 }
 
 /// All tables.
@@ -134,6 +173,7 @@ pub fn tables(results: &Results) -> String {
             let _ = writeln!(out, "| {} | {} |", cell.setup.tills, cell.row());
         }
     }
+    out += &leasing(results);
     out += "\n## A usual load: 100 tills, 4 per invoice, a pause of 2 s on average\n\n";
     out += "| backend offers | faults | schedule | success | lost | doubled | requests per save | in the background | p50 | p95 | p99 | told \"queued\" |\n";
     out += "|---|---|---|---|---|---|---|---|---|---|---|---|\n";

@@ -1,8 +1,9 @@
 //! One till: the real engine (`Till::handle`) and the real REST adapter, with a wire between.
 
-use restamp::adapters::rest::Rest;
+use restamp::adapters::rest::{Offers, Rest};
 use restamp::adapters::{Adapter, HttpRequest, HttpResponse, SaveKind};
-use restamp::core::call::{Call, FindOutcome};
+use restamp::core::call::{Answered, Call, FindOutcome};
+use restamp::core::contention_rates::Strategy;
 use restamp::core::event::{CallId, DraftId, Effect, Event, Outcome, Waiter};
 use restamp::core::op::Op;
 use restamp::core::policy::Policy;
@@ -34,6 +35,8 @@ pub struct Station {
     pub acknowledged: u32,
     /// Saves whose promise was answered before they were stored: they go on by themselves.
     pub queued: u32,
+    /// How often leases were found worth it, and no longer so.
+    pub leasing: (u32, u32),
     /// What a cashier would see as an error or a question.
     pub refused: Vec<Outcome>,
 }
@@ -51,7 +54,14 @@ pub struct Sent {
 impl Station {
     /// A till that has `document` open, as `copy` is.
     pub fn open(policy: Policy, document: usize, copy: &Response, chance: &mut Chance) -> Station {
-        let adapter = Rest { path: "/bills".into(), ..Rest::default() };
+        let mine = policy.sharing.offers;
+        let offers = Offers {
+            leases: mine.leases,
+            apply: mine.apply,
+            parking: mine.parking,
+            ..Offers::default()
+        };
+        let adapter = Rest { path: "/bills".into(), offers, ..Rest::default() };
         let mut station = Station {
             till: Till::new(policy),
             adapter,
@@ -61,6 +71,7 @@ impl Station {
             edits: 0,
             acknowledged: 0,
             queued: 0,
+            leasing: (0, 0),
             refused: Vec::new(),
         };
         let open = Event::Open { draft: DRAFT, key: document.to_string() };
@@ -95,7 +106,9 @@ impl Station {
         let (call, what) = self.calls.swap_remove(at);
         let etag = response.etag.iter().map(|etag| ("etag".to_owned(), etag.clone()));
         let json = ("content-type".to_owned(), "application/json".to_owned());
-        let headers: Vec<(String, String)> = etag.chain([json]).collect();
+        let others =
+            response.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let headers: Vec<(String, String)> = etag.chain([json]).chain(others).collect();
         let (status, body) = (response.status, response.body.as_slice());
         let response = HttpResponse { status, headers: &headers, body };
         let event = match what {
@@ -114,11 +127,17 @@ impl Station {
                 call,
                 outcome: FindOutcome::Load(self.adapter.classify_load(&response)),
             },
-            Call::Commit(_)
-            | Call::Lease(_)
-            | Call::Release(_)
-            | Call::Next(_)
-            | Call::Apply(_) => panic!("no draft makes this call"),
+            Call::Lease(lease) => {
+                let outcome = self.adapter.classify_lease(&lease.key, &response);
+                Event::Answered { call, answered: Answered::Lease(outcome) }
+            }
+            Call::Apply(apply) => {
+                let outcome = self.adapter.classify_apply(&apply.key, &response);
+                Event::Answered { call, answered: Answered::Apply(outcome) }
+            }
+            // Nobody waits for the answer.
+            Call::Release(_) => return Vec::new(),
+            Call::Commit(_) | Call::Next(_) => panic!("no draft makes this call"),
         };
         self.handle(event, now, chance)
     }
@@ -139,6 +158,11 @@ impl Station {
     /// When it wants to be woken, microseconds.
     pub fn wakes_at(&self) -> Option<u64> {
         self.till.next_wake().map(|at| at.0.saturating_sub(START_MS) * 1_000)
+    }
+
+    /// Whether a call is without an answer.
+    pub fn waits_for(&self, id: CallId) -> bool {
+        self.calls.iter().any(|(known, _)| *known == id)
     }
 
     /// Whether everything is stored, as far as the till knows.
@@ -174,6 +198,8 @@ impl Station {
                         self.refused.push(outcome);
                     }
                 },
+                Effect::Strategy { to: Strategy::Pessimistic, .. } => self.leasing.0 += 1,
+                Effect::Strategy { to: Strategy::Optimistic, .. } => self.leasing.1 += 1,
                 Effect::Refused(misuse) => panic!("a till refuses an event: {misuse:?}"),
                 Effect::Journal(_)
                 | Effect::Opened(_)
@@ -181,7 +207,6 @@ impl Station {
                 | Effect::Changed(_)
                 | Effect::Concluded { .. }
                 | Effect::Notice { .. }
-                | Effect::Strategy { .. }
                 | Effect::Log { .. } => {}
             }
         }

@@ -4,14 +4,17 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use restamp::adapters::HttpRequest;
+use restamp::core::contention_rates::Strategy;
 use restamp::core::event::CallId;
 use restamp::core::op::Op;
-use restamp::core::policy::{CompareAndSet, Policy, Sharing, TokenSupport};
+use restamp::core::policy::{
+    Choice, CompareAndSet, Offers, Policy, Sharing, Thresholds, TokenSupport,
+};
 use restamp::core::profile::Profile;
 use restamp::core::retry::Schedule;
 
 use crate::chance::Chance;
-use crate::server::{Change, Response, Server};
+use crate::server::{Change, Response, Served, Server};
 use crate::station::{Sent, Station};
 
 /// What tills do.
@@ -44,6 +47,24 @@ pub struct Offer {
     pub newest: bool,
     /// What everybody who has a document open is told when it changes.
     pub pushed: Push,
+    /// What it does against two at once.
+    pub turns: Turns,
+}
+
+/// What a backend does against two at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turns {
+    /// Nothing: a stale save is refused.
+    Free,
+    /// It gives leases to who asks; tills ask as their measured rates tell them.
+    Leased,
+    /// A stale save waits for its turn.
+    Parked {
+        /// At most so many at one document.
+        places: usize,
+    },
+    /// It merges the edits itself.
+    Merged,
 }
 
 /// What the server tells of a change.
@@ -95,17 +116,54 @@ pub struct Tally {
     pub background: u64,
     /// Saves whose promise was answered "queued" before they were stored.
     pub queued: u64,
+    /// Tills that found leases worth it, and those that found them no longer so.
+    pub leasing: (u64, u64),
     /// From asking for a save until the till knew that it is stored, microseconds.
     pub times_us: Vec<u64>,
 }
 
 #[derive(Debug)]
 enum Arrival {
-    AtServer { till: usize, id: CallId, request: Box<HttpRequest>, back_us: u64, is_heard: bool },
-    AtTill { till: usize, id: CallId, response: Response },
-    Told { till: usize, change: Change },
-    Wake { till: usize },
-    Act { till: usize },
+    AtServer {
+        number: u64,
+        request: Box<HttpRequest>,
+    },
+    /// Something may happen at the server by itself.
+    Passed {
+        document: usize,
+    },
+    /// The till has closed the connection.
+    Gone {
+        number: u64,
+    },
+    GivenUp {
+        number: u64,
+    },
+    AtTill {
+        till: usize,
+        id: CallId,
+        response: Response,
+    },
+    Told {
+        till: usize,
+        change: Change,
+    },
+    Wake {
+        till: usize,
+    },
+    Act {
+        till: usize,
+    },
+}
+
+/// A request on its way, and the way that its answer takes.
+#[derive(Debug, Clone, Copy)]
+struct Posted {
+    till: usize,
+    id: CallId,
+    there_us: u64,
+    back_us: u64,
+    is_heard: bool,
 }
 
 /// A world under way.
@@ -117,6 +175,9 @@ struct World {
     now: u64,
     line: BinaryHeap<Reverse<(u64, u64)>>,
     arrivals: Vec<Option<Arrival>>,
+    posted: Vec<Posted>,
+    /// When something happens at a document by itself.
+    passes_at: Vec<Option<u64>>,
     tally: Tally,
 }
 
@@ -125,17 +186,34 @@ const END_US: u64 = 2 * 3_600 * 1_000_000;
 /// No world has more arrivals.
 const ARRIVALS_MAX: usize = 2_000_000;
 
-fn policy(schedule: Schedule) -> Policy {
+pub(crate) fn profile() -> Profile {
     let profile = include_bytes!("../../../tests/data/sales-invoice.json");
+    Profile::parse(profile).expect("the package's profile")
+}
+
+/// How a till works with such a backend.
+pub fn policy(schedule: Schedule, turns: Turns) -> Policy {
+    let (leases, parking, apply) = match turns {
+        Turns::Free => (false, false, false),
+        Turns::Leased => (true, false, false),
+        Turns::Parked { .. } => (true, true, false),
+        Turns::Merged => (false, false, true),
+    };
+    // Where the server keeps the turns nobody asks for a lease beforehand.
+    let choice = match turns {
+        Turns::Leased => Choice::Adaptive(Thresholds::MEASURED),
+        Turns::Free | Turns::Parked { .. } | Turns::Merged => Choice::Always(Strategy::Optimistic),
+    };
+    let offers = Offers { leases, parking, apply };
     Policy {
-        profile: Profile::parse(profile).expect("the package's profile"),
+        profile: profile(),
         schedule: Schedule::INTERACTIVE,
         contention: schedule,
         background: Schedule::BACKGROUND,
         compare_and_set: CompareAndSet::Atomic,
         token: TokenSupport::None,
         can_find: false,
-        sharing: Sharing::default(),
+        sharing: Sharing { offers, choice, ..Sharing::default() },
     }
 }
 
@@ -150,11 +228,12 @@ fn bill(number: usize) -> Vec<u8> {
 pub fn run(setup: &Setup, seed: u64) -> Tally {
     let mut chance = Chance::new(seed);
     let documents = setup.tills.div_ceil(setup.at_one_document);
-    let server = Server::new((0..documents).map(bill).collect(), setup.offer.newest);
+    let server = Server::new((0..documents).map(bill).collect(), setup.offer, profile());
     let stations = (0..setup.tills)
         .map(|till| {
             let document = till / setup.at_one_document;
-            Station::open(policy(setup.schedule), document, &server.peek(document), &mut chance)
+            let policy = policy(setup.schedule, setup.offer.turns);
+            Station::open(policy, document, &server.peek(document), &mut chance)
         })
         .collect();
     let mut world = World {
@@ -165,6 +244,8 @@ pub fn run(setup: &Setup, seed: u64) -> Tally {
         now: 0,
         line: BinaryHeap::new(),
         arrivals: Vec::new(),
+        posted: Vec::new(),
+        passes_at: vec![None; documents],
         tally: Tally::default(),
     };
     for till in 0..setup.tills {
@@ -192,15 +273,28 @@ impl World {
             }
             self.now = at;
             match self.arrivals[number as usize].take() {
-                Some(Arrival::AtServer { till, id, request, back_us, is_heard }) => {
-                    let served = self.server.serve(at, &request);
-                    if let Some(change) = served.stored {
-                        self.push(self.stations[till].document, served.at - at, &change);
-                    }
-                    if is_heard {
-                        let response = served.response;
-                        let back = served.at - at + back_us;
-                        self.after(back, Arrival::AtTill { till, id, response });
+                Some(Arrival::AtServer { number, request }) => {
+                    let served = self.server.serve(at, number, &request);
+                    self.answer(self.document_of(number), served);
+                }
+                // Another moment was agreed on since.
+                Some(Arrival::Passed { document }) if self.passes_at[document] != Some(at) => {}
+                Some(Arrival::Passed { document }) => {
+                    self.passes_at[document] = None;
+                    let served = self.server.pass(at, document);
+                    self.answer(document, served);
+                }
+                Some(Arrival::Gone { number }) => {
+                    let document = self.document_of(number);
+                    let served = self.server.gone(at, document, number);
+                    self.answer(document, served);
+                }
+                Some(Arrival::GivenUp { number }) => {
+                    let Posted { till, id, there_us, .. } = self.posted[number as usize];
+                    if self.stations[till].waits_for(id) {
+                        self.after(there_us, Arrival::Gone { number });
+                        let response = Response::bare(0, b"");
+                        self.after(0, Arrival::AtTill { till, id, response });
                     }
                 }
                 Some(Arrival::AtTill { till, id, response }) => {
@@ -258,18 +352,43 @@ impl World {
     fn post(&mut self, till: usize, id: CallId, request: Box<HttpRequest>) {
         let trip = self.chance.round_trip_us();
         let (there, back_us) = (trip / 2, trip - trip / 2);
-        let nothing = Arrival::AtTill { till, id, response: Response::bare(0, b"") };
-        self.after(self.setup.timeout_us, nothing);
+        let number = self.posted.len() as u64;
         let faults = self.setup.faults;
-        if faults && self.chance.happens(10) {
-            return; // the request is lost
-        }
-        if faults && self.chance.happens(10) {
+        let is_lost = faults && self.chance.happens(10);
+        let is_refused = faults && !is_lost && self.chance.happens(10);
+        let is_heard = is_lost || is_refused || !(faults && self.chance.happens(10));
+        self.posted.push(Posted { till, id, there_us: there, back_us, is_heard });
+        self.after(self.setup.timeout_us, Arrival::GivenUp { number });
+        if is_refused {
             let response = Response::bare(500, br#"{"error":"out of order"}"#);
-            return self.after(trip, Arrival::AtTill { till, id, response });
+            self.after(trip, Arrival::AtTill { till, id, response });
+        } else if !is_lost {
+            self.after(there, Arrival::AtServer { number, request });
         }
-        let is_heard = !(faults && self.chance.happens(10));
-        self.after(there, Arrival::AtServer { till, id, request, back_us, is_heard });
+    }
+
+    fn document_of(&self, number: u64) -> usize {
+        self.stations[self.posted[number as usize].till].document
+    }
+
+    /// Answers go their way, and word of what was stored.
+    fn answer(&mut self, document: usize, served: Vec<Served>) {
+        for Served { request, at, response, stored } in served {
+            let wait = at - self.now;
+            if let Some(change) = stored {
+                self.push(document, wait, &change);
+            }
+            let Posted { till, id, back_us, is_heard, .. } = self.posted[request as usize];
+            if is_heard {
+                self.after(wait + back_us, Arrival::AtTill { till, id, response });
+            }
+        }
+        if let Some(at) = self.server.wakes_at(self.now, document) {
+            let due = at.max(self.now + 1);
+            if self.passes_at[document].replace(due) != Some(due) {
+                self.after(due - self.now, Arrival::Passed { document });
+            }
+        }
     }
 
     /// Word of a change goes to all who have the document open, once it is stored.
@@ -312,6 +431,8 @@ impl World {
             let refused = station.refused.len() as u64;
             tally.succeeded += u64::from(station.acknowledged).saturating_sub(refused);
             tally.queued += u64::from(station.queued);
+            tally.leasing.0 += u64::from(station.leasing.0);
+            tally.leasing.1 += u64::from(station.leasing.1);
         }
         for number in 0..self.setup.tills.div_ceil(self.setup.at_one_document) {
             let document: serde_json::Value =

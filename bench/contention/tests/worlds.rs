@@ -6,8 +6,8 @@
 use restamp::core::retry::Schedule;
 use restamp_contention::cell::measure;
 use restamp_contention::plan::{
-    one_moment, usual, DOCUMENTS, NEWEST, NEWEST_DOCUMENTS, NEWEST_PUSHED, NOTHING, PUSHED,
-    SCHEDULES,
+    one_moment, usual, ADAPTIVE, DOCUMENTS, MERGED, NEWEST, NEWEST_DOCUMENTS, NEWEST_PUSHED,
+    NOTHING, PARKED, PARKED_DOCUMENTS, PARKED_PUSHED, PUSHED, SCHEDULES,
 };
 use restamp_contention::world::{run, Edit, Offer, Setup};
 
@@ -44,6 +44,30 @@ fn requests_stay_within_the_goals() {
         let made = requests(tills, offer);
         assert_eq!(made, exact, "{tills} tills, {offer:?}");
         assert!(made * 10 <= goal_tenths * 20 * tills as u64, "{tills} tills, {offer:?}: {made}");
+    }
+}
+
+/// Of 20 tills that park two or three come in vain; a server that merges is asked once a save.
+#[test]
+fn turns_at_the_server_spare_requests() {
+    assert_eq!(requests(1, PARKED), 20);
+    assert_eq!(requests(2, PARKED), 20 * 3);
+    assert_eq!(requests(5, PARKED), 20 * 9);
+    assert!(requests(20, PARKED) * 10 <= 21 * 20 * 20);
+    for tills in [1, 2, 5, 20] {
+        assert_eq!(requests(tills, MERGED), 20 * tills as u64);
+    }
+}
+
+#[test]
+fn turns_at_the_server_lose_nothing() {
+    for offer in [PARKED, PARKED_PUSHED, PARKED_DOCUMENTS, MERGED, ADAPTIVE] {
+        for faults in [false, true] {
+            let cell = measure(one_moment(30, offer, Schedule::CONTENTION, faults), 0..3);
+            assert!(cell.is_right(), "{offer:?} {:?}", cell.tally);
+            let cell = measure(usual(offer, Schedule::CONTENTION, faults, 20), 0..1);
+            assert!(cell.is_right(), "{offer:?} {:?}", cell.tally);
+        }
     }
 }
 

@@ -11,9 +11,12 @@ use super::super::samples::{INVOICES, ORDERS};
 
 /// Any meaning of an answer to a save.
 pub fn save(u: &mut Unstructured<'_>) -> Result<SaveOutcome> {
-    Ok(match u.int_in_range(0..=9)? {
+    Ok(match u.int_in_range(0..=10)? {
         0 => SaveOutcome::Saved { key: key(u)?, stamp: stamp(u)?, document: document(u)? },
-        1 => SaveOutcome::Stale { current: stamp(u)?, document: document(u)?, fence: None },
+        1 => {
+            let (current, document, retry_after) = (stamp(u)?, document(u)?, wait(u)?);
+            SaveOutcome::Stale { current, document, fence: None, retry_after }
+        }
         2 => SaveOutcome::Exists { key: key(u)? },
         3 => SaveOutcome::Gone,
         4 => SaveOutcome::Closed(Closed::Submitted),
@@ -21,6 +24,7 @@ pub fn save(u: &mut Unstructured<'_>) -> Result<SaveOutcome> {
         6 => SaveOutcome::Unavailable { retry_after: wait(u)? },
         7 => SaveOutcome::InDoubt,
         8 => SaveOutcome::Unauthenticated { csrf: u.arbitrary()? },
+        9 => SaveOutcome::Locked { retry_after: wait(u)? },
         _ => SaveOutcome::Rejected(rejection(u)?),
     })
 }

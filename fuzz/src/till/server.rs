@@ -75,7 +75,12 @@ impl Server {
                     return Some(SaveOutcome::Gone);
                 };
                 if stored.version.to_string() != update.stamp.0 {
-                    return Some(SaveOutcome::Stale { current: None, document: None, fence: None });
+                    return Some(SaveOutcome::Stale {
+                        current: None,
+                        document: None,
+                        fence: None,
+                        retry_after: None,
+                    });
                 }
                 stored.text.clone_from(&update.document);
                 stored.version = version;

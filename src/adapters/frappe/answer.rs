@@ -39,7 +39,9 @@ pub(super) fn save(
     let reject = |code| SaveOutcome::Rejected(answer.rejection(code, response.status));
     let create = kind == SaveKind::Create;
     match fault {
-        Fault::Stale => SaveOutcome::Stale { current: None, document: None, fence: None },
+        Fault::Stale => {
+            SaveOutcome::Stale { current: None, document: None, fence: None, retry_after: None }
+        }
         Fault::Taken if create && answer.may_be_ours(token_field) => {
             SaveOutcome::Exists { key: None }
         }

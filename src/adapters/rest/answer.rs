@@ -6,7 +6,7 @@ use super::{lease, offers, Rest, StampPlace};
 use crate::core::call::{Grant, LoadOutcome, Loaded, Rejection, RejectionCode, SaveOutcome};
 use crate::core::json::{self, Kind};
 use crate::core::stamp::Stamp;
-use crate::core::time::Millis;
+use crate::core::time::{Millis, WAIT_MS_MAX};
 
 /// Members that hold the list of a search's answer (OData, Kinto, and what others call it).
 const LISTS: [&str; 4] = ["value", "data", "items", "results"];
@@ -38,6 +38,9 @@ pub(super) fn save(rest: &Rest, kind: SaveKind, response: &HttpResponse<'_>) -> 
                 current: newest.and_then(|document| rest.stamp_of(document, response)),
                 document: newest.map(<[u8]>::to_vec),
                 fence: parked(response),
+                retry_after: wire::header(response, "retry-after-ms")
+                    .and_then(|wait| wire::number(wait.as_bytes()))
+                    .map(|wait| Millis(wait.min(WAIT_MS_MAX))),
             }
         }
         // A document to be created cannot be gone: the path is wrong.

@@ -23,15 +23,18 @@ impl Draft {
                 let no_place = "The server has no place for new documents here.";
                 self.on_rejected(Rejection::invalid(no_place), turn);
             }
-            SaveOutcome::Stale { current, document, fence } => {
+            SaveOutcome::Stale { current, document, fence, retry_after } => {
                 self.log(Step::Stale, turn);
                 self.count_stale(turn);
                 // What was held is not any more, or this save would not be stale.
                 self.forget_lease(turn);
                 if let Some(grant) = fence {
                     self.hold_lease(grant, true, turn);
+                    // Nothing that was told before is newer than the copy that a lease comes with.
+                    self.heard.take_if(|_| document.is_some());
                 }
                 self.bare = document.is_none();
+                self.told_turn(retry_after, turn.now);
                 match (current, document) {
                     (Some(stamp), Some(document)) => {
                         let key = self.key.clone();

@@ -48,7 +48,8 @@ impl Draft {
                 let (stamp, document) =
                     document.map_or((None, None), |loaded| (loaded.stamp, Some(loaded.document)));
                 self.forget_sent(turn);
-                let stale = SaveOutcome::Stale { current: stamp, document, fence: None };
+                let stale =
+                    SaveOutcome::Stale { current: stamp, document, fence: None, retry_after: None };
                 self.on_save_answer(stale, turn);
             }
             ApplyOutcome::Closed(closed) => {

@@ -58,7 +58,8 @@ impl Draft {
         };
         let calling = matches!(self.phase, Phase::Calling(_));
         let follows = self.is_next(word, policy);
-        calling && follows && self.bare && self.sent.as_ref().is_some_and(others)
+        let parks = self.sent.as_ref().is_some_and(|sent| sent.parks);
+        calling && follows && self.bare && !parks && self.sent.as_ref().is_some_and(others)
     }
 
     /// The answer is not waited for: the newest copy is asked for at once, or in its turn.
@@ -181,6 +182,11 @@ impl Draft {
     /// Whether the word is of the change that came right after the base, and can be taken now.
     fn is_next(&self, word: &Word, policy: &Policy) -> bool {
         let follows = word.from.is_some() && word.from == self.stamp;
+        // The answer brings a lease: who does not wait for it keeps all others waiting.
+        let calling = matches!(self.phase, Phase::Calling(_));
+        let waits_for_lease =
+            |sent: &Sent| calling && sent.parks && word.token.as_ref() != Some(&sent.token);
+        let is_in_line = self.sent.as_ref().is_some_and(waits_for_lease);
         let open = self.opened && self.ending.is_none() && !self.submitted;
         // An open question is about the copy that is shown.
         let settled = self.conflicts.is_empty() && self.exported.is_none();
@@ -193,7 +199,7 @@ impl Draft {
             // One that the server merges may be stored whatever its stamp is.
             Fate::InFlight | Fate::InDoubt => has_token && !self.is_applied(policy),
         });
-        follows && open && settled && atomic && is_told
+        follows && open && settled && atomic && is_told && !is_in_line
     }
 }
 

@@ -172,6 +172,7 @@ impl Sent {
             fate: Fate::InFlight,
             at: Millis(0),
             fresh: false,
+            parks: false,
             doubted: false,
             given_up: false,
             told: None,

@@ -140,6 +140,25 @@ impl Draft {
         self.contended = false;
     }
 
+    /// A save that was to be parked found no room: the server says when there will be some. Until
+    /// then another try would only take a place from those whose turn is sooner.
+    pub(super) fn told_turn(&mut self, retry_after: Option<Millis>, now: Millis) {
+        let told = retry_after.filter(|_| self.lease.is_none());
+        self.turn_at = told.map(|wait| now.plus(wait));
+    }
+
+    /// Waits for the place that the server told of, if it did. Whoever waits for long is told.
+    pub(super) fn waits_as_told(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Some(until) = self.turn_at.take() else { return false };
+        self.contended = false;
+        self.turns += 1;
+        self.wait(until, Queued::Busy, turn);
+        if self.turns >= ROUNDS_WAITED_MAX {
+            self.settle_queued(Queued::Busy, Some(until), turn);
+        }
+        true
+    }
+
     /// The server says that it is over, or that it ended with the save.
     pub(super) fn forget_lease(&mut self, turn: &mut Turn<'_>) {
         if self.lease.take().is_some() {

@@ -313,8 +313,13 @@ impl Draft {
             self.log(Step::Asked(self.conflicts.len()), turn);
             return self.settle_conflict(turn);
         }
-        if self.contended && (!self.changes.is_empty() || self.submit.is_some()) {
-            return self.wait_for_turn(turn);
+        if !self.changes.is_empty() || self.submit.is_some() {
+            if self.waits_as_told(turn) {
+                return;
+            }
+            if self.contended {
+                return self.wait_for_turn(turn);
+            }
         }
         self.advance(turn);
     }

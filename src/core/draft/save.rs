@@ -242,6 +242,7 @@ impl Draft {
         sent.fresh = self.compared;
         let sharing = &turn.policy.sharing;
         let parks = sharing.offers.parking && fence.is_none() && sharing.park > Millis(0);
+        sent.parks = parks && !is_applied;
         let park = parks.then_some(sharing.park);
         let call = match &self.key {
             None => {

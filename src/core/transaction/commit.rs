@@ -154,7 +154,7 @@ impl Transaction {
                 }
                 return;
             }
-            SaveOutcome::Stale { current, document, fence: _ } => {
+            SaveOutcome::Stale { current, document, fence: _, retry_after: _ } => {
                 let key = self.members.first().map(|member| member.key.clone());
                 let newest = current.zip(document).map(|(stamp, document)| Loaded {
                     key: key.clone(),
