@@ -167,6 +167,8 @@ pub struct Draft {
     heard: Option<hear::Heard>,
     /// The last stale answer did not bring the newest copy along.
     bare: bool,
+    /// Leases of parked saves that the server ended before the save with their fence was there.
+    lapses: u32,
     /// When the server expects to have room for a parked save of this draft.
     turn_at: Option<Millis>,
     /// Stamps that the base had before, the last ones.
@@ -251,6 +253,7 @@ impl Draft {
             refreshing: false,
             heard: None,
             bare: false,
+            lapses: 0,
             turn_at: None,
             left: Vec::new(),
             lease: None,

@@ -164,8 +164,14 @@ pub const ROUNDS_WAITED_MAX: u32 = 5;
 pub const LEASE_MS: u64 = 5_000;
 /// How long the server may keep a request for a lease in the document's queue.
 pub const LEASE_WAIT_MS: u64 = 2_000;
-/// How long the lease lasts that a parked save comes back with: whoever has it saves at once.
-pub const PARK_MS: u64 = 1_000;
+/// How long the lease lasts that a parked save comes back with: whoever has it saves at once, and
+/// one that nobody uses keeps all others waiting. Where the network is slower than that a draft asks
+/// for twice as much after each lease that was over too soon ([`PARK_DOUBLINGS`] times).
+pub const PARK_MS: u64 = 500;
+/// How often a draft doubles that.
+pub const PARK_DOUBLINGS: u32 = 4;
+/// No parked save asks for a longer lease.
+pub const PARK_MS_MAX: u64 = 60_000;
 /// A lease that comes sooner than this was nobody else's.
 pub const LEASE_SHORT: Millis = Millis(500);
 /// Waits at least this long before it asks again for a lease that somebody else has.

@@ -231,7 +231,8 @@ export interface TillOptions {
   adaptive?: "fifthSystem" | { measure?: "again" | "first" | "all"; leaseAbove?: number; optimisticBelow?: number; saves?: number };
   /** How long a lease lasts that is not given back (100 to 60,000 ms, default 5,000), and how long the server may keep a request for one in its queue (0 to 60,000 ms, default 2,000). */
   lease?: { ttl?: number; wait?: number };
-  /** How long the lease lasts that a stale save comes back with in its turn, where the server parks (to 60,000 ms, default 1,000). 0: no save asks for it. */
+  /** How long the lease lasts that a stale save comes back with in its turn, where the server parks (to 60,000 ms, default 500). A draft asks for
+   * twice as much after each one that was over too soon. 0: no save asks for it. */
   park?: number;
   /**
    * Whether drafts learn of others' changes from the backend's feed, where it has one (guarantees.changes). Default true. One tab of a

@@ -1,6 +1,8 @@
 //! Leases, parked saves and merging at the server, as a draft uses them.
 
-use restamp::core::call::{Answered, ApplyOutcome, Call, Grant, LeaseOutcome, Loaded, SaveOutcome};
+use restamp::core::call::{
+    Answered, ApplyOutcome, Call, Grant, LeaseOutcome, LoadOutcome, Loaded, SaveOutcome,
+};
 use restamp::core::contention_rates::Strategy;
 use restamp::core::event::{Effect, Event, Outcome};
 use restamp::core::policy::{Choice, Offers, Policy, Sharing, Thresholds};
@@ -228,7 +230,7 @@ fn a_parked_save_is_answered_in_its_turn_and_saves_at_once() {
     desk.scan("r1");
     let saved = desk.save();
     match desk.call() {
-        Call::Update(call) => assert_eq!(call.park, Some(Millis(1_000))),
+        Call::Update(call) => assert_eq!(call.park, Some(Millis(500))),
         other => panic!("{other:?}"),
     }
     desk.other_till(|document| raise(document, "r1", 4));
@@ -360,6 +362,42 @@ fn a_server_that_asks_what_nobody_here_would_ask_gets_a_plain_save() {
     assert!(matches!(desk.call(), Call::Apply(_)), "only that one save");
 }
 
+/// On a network that is slower than the lease the next one is asked for twice as long.
+#[test]
+fn a_lease_that_was_over_too_soon_is_asked_for_longer() {
+    let offers = Offers { parking: true, ..Offers::default() };
+    let sharing = Sharing { offers, ..Sharing::default() };
+    let mut desk = Desk::open_with(Policy { sharing, ..policy() });
+    desk.scan("r1");
+    desk.save();
+    for asked in [500, 1_000, 2_000, 4_000, 8_000, 8_000] {
+        while !matches!(desk.calls.first(), Some((_, Call::Update(_)))) {
+            match desk.calls.first() {
+                Some(_) => desk.answer_load(LoadOutcome::Loaded(newest(&desk))),
+                None => {
+                    desk.wait();
+                }
+            }
+        }
+        match desk.call() {
+            Call::Update(call) => assert_eq!(call.park, Some(Millis(asked))),
+            other => panic!("{other:?}"),
+        }
+        desk.other_till(|document| raise(document, "r1", 1));
+        let loaded = newest(&desk);
+        let (current, document) = (loaded.stamp, Some(loaded.document));
+        let fence = Some(grant("5"));
+        desk.answer(SaveOutcome::Stale { current, document, fence, retry_after: None });
+        assert_eq!(fence_of(desk.call()), Some("5"));
+        desk.answer(SaveOutcome::Stale {
+            current: None,
+            document: None,
+            fence: None,
+            retry_after: None,
+        });
+    }
+}
+
 /// A save that found no place is sent again when the server expects one to be free, whatever the
 /// stamp is then, and not before.
 #[test]
@@ -382,7 +420,7 @@ fn who_finds_no_place_to_be_parked_comes_again_when_told() {
         assert_eq!((desk.status(), desk.calls.len()), ("waiting", 0));
         assert_eq!(desk.wait(), 700 * round);
         match desk.call() {
-            Call::Update(call) => assert_eq!(call.park, Some(Millis(1_000)), "no load before"),
+            Call::Update(call) => assert_eq!(call.park, Some(Millis(500)), "no load before"),
             other => panic!("{other:?}"),
         }
     }

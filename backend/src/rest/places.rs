@@ -16,14 +16,11 @@ const WEIGHT: u32 = 10;
 const DOCUMENTS_MAX: usize = 1_000;
 
 /// The turns of all documents.
-#[derive(Default)]
 pub struct Places(Mutex<All>);
 
-#[derive(Default)]
 struct All {
-    /// How long a turn lasts, once one was measured: that depends on the network and the tills, not
-    /// on the document.
-    lasts: Option<Duration>,
+    /// How long a turn lasts: that depends on the network and the tills, not on the document.
+    lasts: Duration,
     documents: HashMap<[String; 2], Turns>,
 }
 
@@ -32,6 +29,12 @@ struct Turns {
     promised: Instant,
     /// The turn that is on: its fence, and since when.
     on: Option<(i64, Instant)>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Mutex::new(All { lasts: TURN, documents: HashMap::new() }))
+    }
 }
 
 impl Places {
@@ -44,19 +47,19 @@ impl Places {
     pub fn end(&self, document: [&str; 2], fence: i64) {
         let mut all = self.all();
         if let Some((_, since)) = all.of(document).on.take_if(|(on, _)| *on == fence) {
-            let lasted = since.elapsed();
-            let average = |so_far: Duration| (so_far * (WEIGHT - 1) + lasted) / WEIGHT;
-            all.lasts = Some(all.lasts.map_or(lasted, average));
+            // One that took for ever says little about the next.
+            let lasted = since.elapsed().min(all.lasts * 2);
+            all.lasts = (all.lasts * (WEIGHT - 1) + lasted) / WEIGHT;
         }
     }
 
     /// A save finds all `places` taken: how long until it has one. Each gets a turn of its own, the
-    /// first when half of the places are free, so that neither comes too soon nor finds it idle.
+    /// first when two thirds of the places are free, so that neither comes too soon nor finds it idle.
     pub fn promise(&self, document: [&str; 2], places: u32) -> Duration {
         let mut all = self.all();
-        let (now, lasts) = (Instant::now(), all.lasts.unwrap_or(TURN));
+        let (now, lasts) = (Instant::now(), all.lasts);
         let turns = all.of(document);
-        turns.promised = turns.promised.max(now + lasts * places / 2) + lasts;
+        turns.promised = turns.promised.max(now + lasts * places * 2 / 3) + lasts;
         turns.promised - now
     }
 

@@ -7,25 +7,28 @@ const TURN_US: u64 = 95_000;
 const WEIGHT: u64 = 10;
 
 /// The turns of one document.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Places {
-    measured_us: Option<u64>,
+    turn_us: u64,
     promised: u64,
 }
 
 impl Places {
-    /// A turn was over after this long.
+    /// Nothing is known yet.
+    pub fn new() -> Places {
+        Places { turn_us: TURN_US, promised: 0 }
+    }
+
+    /// A turn was over after this long; one that took for ever says little about the next.
     pub fn note(&mut self, lasted_us: u64) {
-        let average = |so_far: u64| (so_far * (WEIGHT - 1) + lasted_us) / WEIGHT;
-        self.measured_us = Some(self.measured_us.map_or(lasted_us, average));
+        self.turn_us = (self.turn_us * (WEIGHT - 1) + lasted_us.min(2 * self.turn_us)) / WEIGHT;
     }
 
     /// A save finds all `places` taken: how long until it has one. Each gets a turn of its own, the
-    /// first when half of the places are free, so that neither comes too soon nor finds it idle.
+    /// first when two thirds of the places are free, so that neither comes too soon nor finds it idle.
     pub fn promise(&mut self, now: u64, places: usize) -> u64 {
-        let turn_us = self.measured_us.unwrap_or(TURN_US);
-        let soonest = now + turn_us * places as u64 / 2;
-        self.promised = self.promised.max(soonest) + turn_us;
+        let soonest = now + self.turn_us * places as u64 * 2 / 3;
+        self.promised = self.promised.max(soonest) + self.turn_us;
         self.promised - now
     }
 }

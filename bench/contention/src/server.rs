@@ -154,7 +154,7 @@ impl Server {
                 busy_until: 0,
                 lease: Lease::default(),
                 tickets: VecDeque::new(),
-                places: Places::default(),
+                places: Places::new(),
                 versions: HashMap::new(),
                 merged: HashMap::new(),
             };

@@ -14,6 +14,9 @@ use crate::server::{
     REFUSAL_US, SAVE_US, TICKETS_MAX, TICKET_GRACE_US,
 };
 
+/// When to ask again, at the latest: most leases are given back long before they end by themselves.
+const ASK_AGAIN_US: u64 = 250_000;
+
 fn leased(wait_us: u64) -> Response {
     let wait = wait_us.div_ceil(1_000);
     Response::bare(423, format!(r#"{{"code":"leased","retry_after":{wait}}}"#).as_bytes())
@@ -24,7 +27,7 @@ impl Stored {
     pub(crate) fn check(&self, now: u64, fence: Option<u64>) -> Result<(), Response> {
         let lives = self.lease.until > now;
         match fence {
-            None if lives => Err(leased(self.lease.until - now)),
+            None if lives => Err(leased((self.lease.until - now).min(ASK_AGAIN_US))),
             Some(fence) if !lives || fence != self.lease.fence => {
                 Err(Response::bare(409, br#"{"code":"fenced"}"#))
             }
@@ -154,7 +157,7 @@ impl Stored {
     pub(crate) fn go_on(&mut self, mut now: u64, out: &mut Vec<Served>) {
         loop {
             if let Some(at) = self.tickets.iter().position(|ticket| ticket.until <= now) {
-                let retry_after = self.turn_within(now);
+                let retry_after = self.turn_within(now).min(ASK_AGAIN_US);
                 let refused = match &self.tickets[at] {
                     Ticket { request: Some(number), save: Some(_), .. } => {
                         Some((*number, (LOAD_US, self.response(412), None)))

@@ -27,6 +27,7 @@ impl Draft {
                 self.log(Step::Stale, turn);
                 self.count_stale(turn);
                 // What was held is not any more, or this save would not be stale.
+                self.count_lapse();
                 self.forget_lease(turn);
                 if let Some(grant) = fence {
                     self.hold_lease(grant, true, turn);

@@ -159,6 +159,11 @@ impl Draft {
         true
     }
 
+    /// A save with its fence was refused: the lease of a parked save was over too soon.
+    pub(super) fn count_lapse(&mut self) {
+        self.lapses += u32::from(self.lease.as_ref().is_some_and(|lease| lease.parked));
+    }
+
     /// The server says that it is over, or that it ended with the save.
     pub(super) fn forget_lease(&mut self, turn: &mut Turn<'_>) {
         if self.lease.take().is_some() {

@@ -5,6 +5,7 @@ use crate::core::call::{Call, CreateCall, UpdateCall};
 use crate::core::change::{put, FieldChange};
 #[cfg(feature = "planted-defects")]
 use crate::core::defect::{self, Defect};
+use crate::core::policy::{PARK_DOUBLINGS, PARK_MS_MAX};
 
 impl Draft {
     /// Somebody wants what was edited so far on the server.
@@ -243,7 +244,8 @@ impl Draft {
         let sharing = &turn.policy.sharing;
         let parks = sharing.offers.parking && fence.is_none() && sharing.park > Millis(0);
         sent.parks = parks && !is_applied;
-        let park = parks.then_some(sharing.park);
+        let asked = sharing.park.0 << self.lapses.min(PARK_DOUBLINGS);
+        let park = parks.then_some(Millis(asked.min(PARK_MS_MAX)));
         let call = match &self.key {
             None => {
                 Call::Create(CreateCall { document: sent.body.clone(), token: self.id.clone() })
