@@ -13,12 +13,13 @@ pub struct Places {
     promised: u64,
 }
 
-impl Places {
-    /// Nothing is known yet.
-    pub fn new() -> Places {
+impl Default for Places {
+    fn default() -> Places {
         Places { turn_us: TURN_US, promised: 0 }
     }
+}
 
+impl Places {
     /// A turn was over after this long; one that took for ever says little about the next.
     pub fn note(&mut self, lasted_us: u64) {
         self.turn_us = (self.turn_us * (WEIGHT - 1) + lasted_us.min(2 * self.turn_us)) / WEIGHT;

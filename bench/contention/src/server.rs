@@ -154,7 +154,7 @@ impl Server {
                 busy_until: 0,
                 lease: Lease::default(),
                 tickets: VecDeque::new(),
-                places: Places::new(),
+                places: Places::default(),
                 versions: HashMap::new(),
                 merged: HashMap::new(),
             };
