@@ -12,6 +12,7 @@
 #   * Chromium and chromedriver, where apt can install them
 #   * PostgreSQL's and Redis' programs, where apt can install them; as services they stay off: the
 #     tests of the reference server start their own (backend/tests/support/database-servers.sh)
+#   * Python, where apt can install it: one test runs the Frappe method of examples/frappe with it
 #
 # Running it again takes less than 2 s and repairs what is missing or out of date.
 set -Eeuo pipefail
@@ -234,6 +235,11 @@ if [ $databases = 1 ]; then
   redis=$(database_program redis-server valkey-server) ||
     die "no redis-server on PATH: install Redis 6 or newer (it need not run), or use --no-databases"
   say "$("$(database_program postgres)" --version | cut -d' ' -f2,3), $("$redis" --version | cut -d' ' -f1-3)"
+fi
+
+# ---- Python: runs the server method of examples/frappe in its test ----------------------------------
+if ! have python3; then
+  if have apt-get; then apt_install python3; else die "no python3 on PATH: install Python 3.8 or newer"; fi
 fi
 
 say "$(rustc --version | cut -d' ' -f1,2) ($toolchain) at $(command -v rustc); wasm-bindgen $bindgen; Node.js $node_version"

@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS series (prefix TEXT PRIMARY KEY, current INTEGER NOT 
 CREATE TABLE IF NOT EXISTS prices (
     item_code TEXT PRIMARY KEY, rate TEXT NOT NULL, fresh INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS stock (item_code TEXT PRIMARY KEY, available TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS commits (
+    token TEXT PRIMARY KEY, user TEXT NOT NULL, answer TEXT NOT NULL);
 ";
 
 const PRICE_LIST: [(&str, &str); 20] = [
@@ -91,7 +93,8 @@ impl Store {
         self.transact(|transaction| {
             transaction.execute_batch(
                 "DELETE FROM documents; DELETE FROM rows; DELETE FROM unique_values;
-                 DELETE FROM series; DELETE FROM stock; DELETE FROM prices;",
+                 DELETE FROM series; DELETE FROM stock; DELETE FROM prices;
+                 DELETE FROM commits;",
             )?;
             for (item_code, rate) in PRICE_LIST {
                 transaction.execute(

@@ -20,7 +20,8 @@ use super::{
     TokenSupport,
 };
 use crate::core::call::{
-    Call, CreateCall, LoadOutcome, Missing, NotSupported, SaveOutcome, UpdateCall,
+    Call, CommitCall, CommitOutcome, CreateCall, LoadOutcome, Missing, NotSupported, SaveOutcome,
+    UpdateCall, Write,
 };
 use crate::core::json::{self, quoted, ObjectWriter};
 
@@ -90,6 +91,11 @@ pub struct Methods {
     pub load: Option<MethodTemplate>,
     /// In place of `GET /api/resource/DOCTYPE?filters=…`.
     pub find: Option<MethodTemplate>,
+    /// Several documents, all or nothing: Frappe has nothing of its own for that. Its arguments
+    /// are `doctype`, `writes` (a list of `{"name", "modified", "doc"}`, without a name for a new
+    /// document) and `token`; a token that is known is answered as it was. The answer holds
+    /// `documents`. `examples/frappe` is such a method.
+    pub commit: Option<MethodTemplate>,
 }
 
 /// The Frappe dialect.
@@ -114,7 +120,10 @@ impl Adapter for Frappe {
             Call::Update(update) => self.update(update),
             Call::Load { key } => self.load(key),
             Call::Find { field, value } => self.find(field, value),
-            Call::Commit(_) => return missing(Missing::Transactions),
+            Call::Commit(commit) => match &self.methods.commit {
+                Some(own) => self.commit(own, commit),
+                None => return missing(Missing::Transactions),
+            },
             Call::Lease(_) | Call::Release(_) => return missing(Missing::Leases),
             Call::Next(_) => return missing(Missing::Sequences),
             Call::Apply(_) => return missing(Missing::Apply),
@@ -140,16 +149,26 @@ impl Adapter for Frappe {
         answer::find(response, answer_path(&self.methods.find), self.methods.find.is_some())
     }
 
+    fn classify_commit(&self, response: &HttpResponse<'_>) -> CommitOutcome {
+        match &self.methods.commit {
+            Some(own) => answer::commit(response, own.answer.as_deref()),
+            None => CommitOutcome::NotSupported,
+        }
+    }
+
     fn guarantees(&self) -> Guarantees {
         // A method that is given neither the document nor the stamp cannot compare. One that is
         // given them may still ignore them: that cannot be seen from here.
         let blind = [&self.methods.update, &self.methods.submit].into_iter().flatten().any(|own| {
             !own.args.is_empty() && !own.args.iter().any(|(_, v)| v == "$doc" || v == "$stamp")
         });
-        Guarantees::plain(
-            if blind { CompareAndSet::None } else { CompareAndSet::Atomic },
-            if self.token_field.is_some() { TokenSupport::Field } else { TokenSupport::None },
-        )
+        Guarantees {
+            transactions: self.methods.commit.is_some(),
+            ..Guarantees::plain(
+                if blind { CompareAndSet::None } else { CompareAndSet::Atomic },
+                if self.token_field.is_some() { TokenSupport::Field } else { TokenSupport::None },
+            )
+        }
     }
 }
 
@@ -226,6 +245,34 @@ impl Frappe {
         push_percent(&mut path, &String::from_utf8_lossy(&filters));
         path.push_str("&fields=%5B%22name%22%5D");
         get_request(path)
+    }
+
+    fn commit(&self, own: &MethodTemplate, call: &CommitCall) -> HttpRequest {
+        let writes = json::list(call.writes.iter().map(|write| self.write(write)));
+        let facts = Facts { doc: &writes, token: &call.token, ..Facts::default() };
+        let usual = [("doctype", self.doctype.as_str()), ("writes", "$doc"), ("token", "$token")];
+        self.custom(own, Verb::Post, &usual, &facts)
+    }
+
+    fn write(&self, write: &Write) -> Vec<u8> {
+        let mut out = ObjectWriter::new();
+        let (key, stamp, document) = match write {
+            Write::Create { key, document, token: _ } => (key.as_deref(), None, document),
+            Write::Update(update) => {
+                (Some(update.key.as_str()), Some(&update.stamp.0), &update.document)
+            }
+        };
+        // A document is new if no stamp is sent, whatever its name.
+        if let (Some(key), Some(stamp)) = (key, stamp) {
+            out.text("name", key).text("modified", stamp);
+        }
+        let doctype = quoted(&self.doctype);
+        let name = key.map(quoted);
+        let modified = stamp.map(|stamp| quoted(stamp));
+        let mut heads: Vec<(&str, &[u8])> = vec![("doctype", &doctype)];
+        heads.extend(name.as_deref().map(|name| ("name", name)));
+        heads.extend(modified.as_deref().map(|modified| ("modified", modified)));
+        out.raw("doc", &overlay(document, &heads)).finish()
     }
 
     fn document_path(&self, key: Option<&str>) -> String {

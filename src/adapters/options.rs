@@ -24,6 +24,7 @@ pub fn frappe(options: &[u8]) -> Result<Frappe, &'static str> {
         submit: template(own, "submit")?,
         load: template(own, "load")?,
         find: template(own, "find")?,
+        commit: template(own, "commit")?,
     };
     Ok(Frappe { doctype, api, token_field: text(options, "tokenField"), methods })
 }

@@ -446,10 +446,12 @@ export interface TillEvents {
 export interface FetchOptions { url?: string; headers?: Record<string, string>; fetch?: typeof fetch; timeout?: number }
 /**
  * Frappe and ERPNext, v14 to v16. `token` is an API key and secret, "key:secret"; without it the page's own session counts, and
- * `csrf` gives its CSRF token. `tokenField`: the unique field for creations, if the profile names none.
+ * `csrf` gives its CSRF token. `tokenField`: the unique field for creations, if the profile names none. `methods.commit`: your app's method
+ * that stores several documents or none (examples/frappe has one), for `transact`, `transfer` and `allocate`; it is given `doctype`, `writes`
+ * (a list of `{name, modified, doc}`, a new one without `modified`) and `token`, and answers `{documents, replayed}`.
  */
 export function frappe(o: FetchOptions & {
-  doctype: string; token?: string; csrf?: () => string | Promise<string>; methods?: Partial<Record<CallKind, MethodTemplate>>;
+  doctype: string; token?: string; csrf?: () => string | Promise<string>; methods?: Partial<Record<CallKind | "commit", MethodTemplate>>;
   api?: "v1" | "v2"; tokenField?: string;
 }): Backend;
 /**

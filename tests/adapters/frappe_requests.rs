@@ -1,8 +1,11 @@
 //! Requests to Frappe, byte for byte.
 
 use restamp::adapters::frappe::{Api, Frappe};
-use restamp::adapters::{options, Adapter, HttpRequest};
-use restamp::core::call::{Call, CreateCall, UpdateCall};
+use restamp::adapters::{options, Adapter, HttpRequest, HttpResponse};
+use restamp::core::call::{
+    Call, CommitCall, CommitOutcome, CreateCall, Missing, NotSupported, RejectionCode, UpdateCall,
+    Write,
+};
 use restamp::core::stamp::Stamp;
 
 fn invoice() -> Frappe {
@@ -167,4 +170,70 @@ fn options_that_make_no_sense_are_named() {
     ] {
         assert_eq!(options::frappe(text.as_bytes()).unwrap_err(), name);
     }
+}
+
+fn commit() -> Call {
+    let Call::Update(update) = update(false) else { panic!("an update") };
+    let document = br#"{"balance":7.10}"#.to_vec();
+    let named = Write::Create { key: Some("W 9".into()), document, token: "c-1".into() };
+    Call::Commit(CommitCall { writes: vec![Write::Update(update), named], token: "t-9".into() })
+}
+
+fn with_commit(template: &str) -> Frappe {
+    let text = format!(r#"{{"doctype":"POS Wallet","methods":{{"commit":{template}}}}}"#);
+    options::frappe(text.as_bytes()).expect("options")
+}
+
+#[test]
+fn several_documents_go_to_the_apps_own_method_and_nowhere_else() {
+    let bare = options::frappe(br#"{"doctype":"POS Wallet"}"#).expect("options");
+    assert_eq!(bare.request(&commit()), Err(NotSupported { what: Missing::Transactions }));
+    assert!(!bare.guarantees().transactions);
+    let frappe = with_commit(r#"{"path":"pos.restamp_commit.commit"}"#);
+    assert!(frappe.guarantees().transactions);
+    assert_eq!(
+        lines(&frappe.request(&commit()).expect("a request")),
+        "POST /api/method/pos.restamp_commit.commit\njson\n\
+         {\"doctype\":\"POS Wallet\",\"writes\":[{\"name\":\"ACC/É 1?#%\",\"modified\":\"2026-11-22 13:15:58.400745\",\
+         \"doc\":{\"r\\u0061te\":1.10,\"items\":[{\"idx\":1,\"qty\":2.50}],\"x\":\"no\",\"doctype\":\"POS Wallet\",\
+         \"name\":\"ACC/É 1?#%\",\"modified\":\"2026-11-22 13:15:58.400745\"}},\
+         {\"doc\":{\"balance\":7.10,\"doctype\":\"POS Wallet\",\"name\":\"W 9\"}}],\"token\":\"t-9\"}"
+    );
+}
+
+#[test]
+fn what_the_apps_own_method_answers() {
+    let frappe = with_commit(r#"{"path":"pos.restamp_commit.commit"}"#);
+    let told = |status, body: &str| {
+        let response = HttpResponse { status, headers: &[], body: body.as_bytes() };
+        frappe.classify_commit(&response)
+    };
+    let done = r#"{"message":{"documents":[{"name":"W1","modified":"m2","balance":1.10}],"replayed":true}}"#;
+    let CommitOutcome::Committed { documents, replayed: true } = told(200, done) else {
+        panic!("{:?}", told(200, done))
+    };
+    assert_eq!((documents[0].key.as_deref(), documents.len()), (Some("W1"), 1));
+    let stale = CommitOutcome::Stale { keys: Vec::new(), documents: Vec::new() };
+    assert_eq!(told(417, r#"{"exc_type":"TimestampMismatchError"}"#), stale);
+    assert_eq!(told(404, r#"{"exc_type":"DoesNotExistError"}"#), CommitOutcome::Gone { key: None });
+    assert_eq!(
+        told(409, r#"{"exc_type":"DuplicateEntryError"}"#),
+        CommitOutcome::Exists { key: None }
+    );
+    assert_eq!(
+        told(508, r#"{"exc_type":"QueryDeadlockError"}"#),
+        CommitOutcome::Unavailable { retry_after: None }
+    );
+    assert_eq!(
+        told(401, r#"{"exc_type":"AuthenticationError"}"#),
+        CommitOutcome::Unauthenticated { csrf: false }
+    );
+    match told(417, r#"{"exc_type":"ValidationError"}"#) {
+        CommitOutcome::Rejected(rejection) => assert_eq!(rejection.code, RejectionCode::Invalid),
+        other => panic!("{other:?}"),
+    }
+    for unsure in [r#"{"message":{}}"#, r#"{"message":{"documents":1}}"#, "", "<html>", "{}"] {
+        assert_eq!(told(200, unsure), CommitOutcome::InDoubt, "{unsure}");
+    }
+    assert_eq!(told(502, "<html>"), CommitOutcome::InDoubt);
 }

@@ -8,13 +8,14 @@ use super::document::{self, Document, Nulls};
 use super::envelope::Refusal;
 use super::query::{unfold, Query};
 use super::save::Save;
-use super::{resource, Call, Done};
+use super::{commit, resource, Call, Done};
 use crate::app::App;
 use crate::exchange::{Exchange, Reply};
 use crate::json::{plain, Fields};
 
 const COOKIE: &str = "HttpOnly; Path=/; SameSite=Lax";
-const POST_ONLY: [&str; 8] = [
+const POST_ONLY: [&str; 9] = [
+    commit::METHOD,
     "frappe.client.save",
     "frappe.client.submit",
     "frappe.client.cancel",
@@ -95,6 +96,7 @@ pub fn run(call: &Call<'_>, method: &str) -> Result<Done, Refusal> {
         "frappe.client.set_value" => shown(call.transact(|save| set_value(save, arguments))?),
         "frappe.desk.form.save.savedocs" => return save_docs(call),
         "run_doc_method" => return run_doc_method(call),
+        commit::METHOD => commit::run(call)?,
         other => return Err(no_method(other)),
     };
     Ok(Done::Value(200, value))

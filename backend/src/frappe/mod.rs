@@ -5,6 +5,7 @@
 mod arguments;
 mod children;
 mod client_methods;
+mod commit;
 mod document;
 mod envelope;
 mod fields;

@@ -11,7 +11,9 @@
 
 use super::super::wire::{self, cut, each_element, Fault};
 use super::super::{markup, FindOutcome, HttpResponse, SaveKind};
-use crate::core::call::{Closed, LoadOutcome, Loaded, Rejection, RejectionCode, SaveOutcome};
+use crate::core::call::{
+    Closed, CommitOutcome, LoadOutcome, Loaded, Rejection, RejectionCode, SaveOutcome,
+};
 use crate::core::json::{self, Kind};
 use crate::core::stamp::Stamp;
 use std::borrow::Cow;
@@ -111,6 +113,37 @@ pub(super) fn find(response: &HttpResponse<'_>, path: Option<&str>, own: bool) -
         return FindOutcome::Load(wire::unavailable(response));
     }
     FindOutcome::Load(outcome)
+}
+
+/// What the answer to an app's own commit means. An exception rolled all of it back.
+pub(super) fn commit(response: &HttpResponse<'_>, path: Option<&str>) -> CommitOutcome {
+    let answer = Answer::read(response);
+    let reject = |code| CommitOutcome::Rejected(answer.rejection(code, response.status));
+    let Some(fault) = answer.fault(response.status) else {
+        let told = answer.value_at(path, Kind::Object).unwrap_or_default();
+        let list = json::member(told, "documents").filter(|list| json::kind(list) == Kind::Array);
+        let Some(list) = list else { return CommitOutcome::InDoubt };
+        let mut documents = Vec::new();
+        each_element(list, &mut |document| {
+            let (key, stamp) = identity(document);
+            documents.push(Loaded { key, stamp, document: document.to_vec() });
+        });
+        let replayed = json::member(told, "replayed") == Some(b"true");
+        return CommitOutcome::Committed { documents, replayed };
+    };
+    match fault {
+        // Which of them is not told.
+        Fault::Stale => CommitOutcome::Stale { keys: Vec::new(), documents: Vec::new() },
+        Fault::Gone => CommitOutcome::Gone { key: None },
+        Fault::Taken => CommitOutcome::Exists { key: None },
+        Fault::Busy | Fault::Locked => {
+            CommitOutcome::Unavailable { retry_after: wire::retry_after(response) }
+        }
+        Fault::SignedOut { csrf } => CommitOutcome::Unauthenticated { csrf },
+        Fault::Refused(code) => reject(code),
+        Fault::Closed | Fault::Untold => reject(RejectionCode::Invalid),
+        Fault::Unknown => CommitOutcome::InDoubt,
+    }
 }
 
 fn identity(document: &[u8]) -> (Option<String>, Option<Stamp>) {
