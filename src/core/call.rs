@@ -137,8 +137,8 @@ impl Missing {
             Missing::Transactions => {
                 "the backend stores one document at a time, and several one by one are not \
                  all or nothing: give it a method that stores a list of documents in one \
-                 transaction, each only if its stamp is current (`methods: { commit }` of \
-                 `frappe()`, examples/frappe has one; `commit` of a backend of your own; \
+                 transaction, each only if its stamp is current (`methods: { commit }` \
+                 where the server runs your methods; `commit` of a backend of your own; \
                  `offers: [\"transactions\"]` where the server has the route _commit)"
             }
             Missing::Leases => {

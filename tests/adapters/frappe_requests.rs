@@ -228,10 +228,9 @@ fn what_the_apps_own_method_answers() {
         told(401, r#"{"exc_type":"AuthenticationError"}"#),
         CommitOutcome::Unauthenticated { csrf: false }
     );
-    match told(417, r#"{"exc_type":"ValidationError"}"#) {
-        CommitOutcome::Rejected(rejection) => assert_eq!(rejection.code, RejectionCode::Invalid),
-        other => panic!("{other:?}"),
-    }
+    let refused = told(417, r#"{"exc_type":"ValidationError"}"#);
+    let CommitOutcome::Rejected(rejection) = refused else { panic!("{refused:?}") };
+    assert_eq!(rejection.code, RejectionCode::Invalid);
     for unsure in [r#"{"message":{}}"#, r#"{"message":{"documents":1}}"#, "", "<html>", "{}"] {
         assert_eq!(told(200, unsure), CommitOutcome::InDoubt, "{unsure}");
     }

@@ -29,7 +29,7 @@ test("without the method several documents are refused, with the method's place,
   const names = [await wallet("10"), await wallet("0")];
   const till = await open(t, "T1", { methods: {} });
   const before = (await server.log()).length;
-  await assert.rejects(till.transfer(names[0], names[1], "3"), (error) => error.code === "not-supported" && /transactions.*methods: \{ commit \}.*examples\/frappe/.test(error.message));
+  await assert.rejects(till.transfer(names[0], names[1], "3"), (error) => error.code === "not-supported" && /transactions.*methods: \{ commit \}/.test(error.message));
   assert.deepEqual((await server.log()).slice(before).filter(({ method }) => method !== "GET"), []);
 });
 
@@ -66,6 +66,16 @@ test("layers are taken first in first out, and what is short is told", async (t)
   const outcomes = await Promise.all(tills.map((till) => till.allocate(names, "100")));
   assert.deepEqual(outcomes.map(({ kind }) => kind).sort(), ["committed", "committed", "committed", "refused"]);
   assert.deepEqual(outcomes.find(({ kind }) => kind === "refused").short, "100");
+});
+
+test("eight tills find or create one document by a unique field, which Frappe alone keeps", async (t) => {
+  await server.reset();
+  t.after(() => server.heal());
+  const tills = await Promise.all(Array.from({ length: 8 }, (_, n) => open(t, `T${n}`, { methods: {} })));
+  await server.fail("lost-answer", "POST /api/resource/POS%20Wallet", 2);
+  const found = await Promise.all(tills.map((till, n) => till.findOrCreate("client_uuid", "+66 2 123", () => ({ client_uuid: "+66 2 123", by: `T${n}` }))));
+  assert.equal(new Set(found.map(({ key }) => key)).size, 1, JSON.stringify(found));
+  assert.equal((await ask("GET", "/api/resource/POS%20Wallet")).data.length, 1);
 });
 
 test("the method in the documents does what it says", () => {
