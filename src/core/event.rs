@@ -348,8 +348,9 @@ pub enum Step {
     Stale,
     /// The newest copy is here.
     Loaded,
-    /// Merged with a newer copy: the places that came in, those where mine was reapplied.
-    Merged(Vec<String>, Vec<String>),
+    /// Merged with a newer copy: the places that came in, those where mine was reapplied, and who
+    /// saved that copy, where the server says.
+    Merged(Vec<String>, Vec<String>, Option<String>),
     /// A person has to decide: how many questions.
     Asked(usize),
     /// No proof whether the save was applied.

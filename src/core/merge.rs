@@ -239,7 +239,7 @@ pub fn is_saved(sent: &Document, theirs: &Document, profile: &Profile) -> bool {
 }
 
 /// Who saved a copy last, where the server says.
-fn saved_by(copy: &Document, profile: &Profile) -> Option<String> {
+pub(super) fn saved_by(copy: &Document, profile: &Profile) -> Option<String> {
     let value = copy.field(profile.changed_by.as_ref()?).and_then(super::json::text)?;
     (!value.is_empty()).then(|| value.into_owned())
 }

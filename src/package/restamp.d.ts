@@ -433,7 +433,7 @@ export interface TillEvents {
   strategy: { key: string; from: string; to: string; conflictRate: number };
   /**
    * Steps on the way of a save, for an operator. Events: save-sent (attempt), load-sent, loaded, stale, merged (incoming, reapplied: how many
-   * places; paths, mine: which), with `logDocuments` also the document as `doc` (merged, asked, committed),
+   * places; paths, mine: which; by: who saved the newer copy, where the profile's `changedBy` says), with `logDocuments` also the document as `doc` (merged, asked, committed),
    * asked (conflicts), in-doubt, echoed, waiting (until), lease-asked, lease-granted (waited: milliseconds), lease-released, committed, rejected, signed-out, ended, breaker (state:
    * "open", "half-open" or "closed"; the notices "server-lost" and "server-back" say the same to the cashier); and once, with the first draft, weak-backend (lacks).
    * Of a transaction (transaction: its keys): commit-sent (attempt, times), stale (keys), lease-granted, lease-held, lease-lost, waiting, in-doubt.

@@ -115,10 +115,13 @@ pub(super) fn log(key: &str, step: &Step, now: Millis) -> JsValue {
     };
     match step {
         Step::SaveSent(attempt) => count("attempt", u64::from(*attempt)),
-        Step::Merged(incoming, reapplied) => {
+        Step::Merged(incoming, reapplied, by) => {
             count("incoming", incoming.len() as u64);
             count("reapplied", reapplied.len() as u64);
             object.raw("paths", &text_list(incoming)).raw("mine", &text_list(reapplied));
+            if let Some(by) = by {
+                object.text("by", by);
+            }
         }
         Step::Asked(conflicts) => count("conflicts", *conflicts as u64),
         Step::Waiting(until) => count("until", until.0),

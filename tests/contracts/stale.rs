@@ -1,7 +1,7 @@
 //! A stale save: load, merge, send again with the new stamp; bounded, and refusals of the server.
 
 use restamp::core::call::{Call, Closed, Rejection, RejectionCode, SaveOutcome, StockShortage};
-use restamp::core::event::{Outcome, Queued, Take};
+use restamp::core::event::{Outcome, Queued, Step, Take};
 use restamp::core::policy::Policy;
 use restamp::core::stamp::Stamp;
 use serde_json::json;
@@ -149,4 +149,23 @@ fn too_little_stock_is_a_question_about_the_row() {
     desk.save();
     desk.answer(SaveOutcome::Rejected(refusal(RejectionCode::Stock)));
     assert!(matches!(desk.outcome(), Outcome::Rejected(_)), "no rows named: as told");
+}
+
+#[test]
+fn the_log_says_who_saved_what_was_merged() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.other_till(|document| {
+        document["modified_by"] = "boris@shop".into();
+        raise(document, "r2", 1);
+    });
+    desk.save();
+    desk.drain();
+    let merged = desk.steps.iter().find_map(|step| {
+        let Step::Merged(incoming, _, by) = step else { return None };
+        (!incoming.is_empty()).then(|| (incoming.clone(), by))
+    });
+    let (incoming, by) = merged.expect("a merge");
+    assert_eq!(incoming, ["items[r2].qty"]);
+    assert_eq!(by.as_deref(), Some("boris@shop"));
 }

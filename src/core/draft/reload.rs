@@ -287,7 +287,8 @@ impl Draft {
         self.rebase_exported(turn);
         self.changes = merged.pending;
         self.conflicts.extend(merged.conflicts);
-        self.log(Step::Merged(merged.incoming.clone(), merged.reapplied.clone()), turn);
+        let by = merge::saved_by(&self.base, &turn.policy.profile);
+        self.log(Step::Merged(merged.incoming.clone(), merged.reapplied.clone(), by), turn);
         if !merged.incoming.is_empty() {
             self.tell(Told::Merged(merged.incoming.clone()), turn);
         }
