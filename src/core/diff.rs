@@ -267,8 +267,11 @@ fn fields(
         matched += usize::from(place != NOWHERE);
         if !after.is_same(at, &before, place) {
             places.differ = true;
-            let (old, value) = (before.value(place), after.value(at).unwrap_or_default());
-            note(&mut found, rules, &after.name(at), old, value, &is_wanted);
+            let (name, value) = (after.name(at), after.value(at).unwrap_or_default());
+            // Of two equal names the last counts, here and there.
+            if after.position(&name) == Some(at) {
+                note(&mut found, rules, &name, before.get(&name), value, &is_wanted);
+            }
         }
     }
     places.matched = matched;
