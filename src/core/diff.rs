@@ -177,6 +177,11 @@ fn is_repriced(before: Cells<'_>, after: Cells<'_>, rules: &TableRules) -> bool 
     })
 }
 
+/// Of two equal names the last counts.
+fn counts(at: usize, name: &str, cells: Cells<'_>) -> bool {
+    cells.position(name) == Some(at)
+}
+
 /// Edits of a row whose cells stand at the same positions in both copies and differ at the listed
 /// ones; and whether the server repriced it.
 pub(super) fn listed_edits(
@@ -186,9 +191,9 @@ pub(super) fn listed_edits(
     rules: &TableRules,
 ) -> (FieldChanges, bool) {
     let mut edited = FieldChanges::new();
-    let is_wanted = |name: &str| is_persons_rate(name, after, rules);
     for at in listed.iter().map(|at| *at as usize) {
         let (name, value) = (after.name(at), after.value(at).unwrap_or_default());
+        let is_wanted = |name: &str| is_persons_rate(name, after, rules) && counts(at, name, after);
         note(&mut edited, &rules.fields, &name, before.value(at), value, &is_wanted);
     }
     // Looked at only where a price field is among those that differ.
@@ -268,8 +273,7 @@ fn fields(
         if !after.is_same(at, &before, place) {
             places.differ = true;
             let (name, value) = (after.name(at), after.value(at).unwrap_or_default());
-            // Of two equal names the last counts, here and there.
-            if after.position(&name) == Some(at) {
+            if counts(at, &name, after) {
                 note(&mut found, rules, &name, before.get(&name), value, &is_wanted);
             }
         }
@@ -301,7 +305,8 @@ pub fn aligned_difference(
     for at in &alignment.fields {
         let (name, value) = (after.name(*at), after.value(*at).unwrap_or_default());
         let fields = &mut found.changes.fields;
-        note(fields, &profile.fields, &name, before.value(*at), value, &|_| true);
+        let is_wanted = |name: &str| counts(*at, name, after);
+        note(fields, &profile.fields, &name, before.value(*at), value, &is_wanted);
     }
     for (number, rules) in profile.tables.iter().enumerate() {
         aligned_table(base, copy, number, rules, &alignment.tables[number], &mut found);
