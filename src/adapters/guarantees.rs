@@ -22,6 +22,8 @@ pub struct Guarantees {
     pub apply: bool,
     /// A stale save may wait for its turn and come back with the newest copy and a lease.
     pub parking: bool,
+    /// The same save again, token and bytes, is answered as the first time, for an hour at least.
+    pub replays: bool,
 }
 
 impl Guarantees {
@@ -37,6 +39,7 @@ impl Guarantees {
             changes: false,
             apply: false,
             parking: false,
+            replays: false,
         }
     }
 
@@ -65,8 +68,10 @@ impl Guarantees {
             out.raw(name, if offered { b"true" } else { b"false" });
         }
         // Beyond the contract: said only where there is something to say.
-        if self.parking {
-            out.raw("parking", b"true");
+        for (name, offered) in [("parking", self.parking), ("replays", self.replays)] {
+            if offered {
+                out.raw(name, b"true");
+            }
         }
         out.finish()
     }

@@ -58,6 +58,8 @@ pub enum Change {
         stamp: Option<Stamp>,
         /// The stamp that was replaced, if the word names it.
         from: Option<Stamp>,
+        /// The token of the save that made the change, if the word names it.
+        token: Option<String>,
         /// The document, if the word brings it.
         document: Option<Vec<u8>>,
     },

@@ -32,7 +32,8 @@ pub fn frappe(options: &[u8]) -> Result<Frappe, &'static str> {
 /// The REST dialect with these options: `path`, `stamp` (`"etag"` or `{"field": …}`), and beyond
 /// the contract `key`, `envelope`, `tokenField` (names of fields), `wholeAnswers`, `racy`, and
 /// `offers`: `"all"`, or a list of `"transactions"`, `"leases"`, `"sequences"`, `"changes"`,
-/// `"apply"`, `"parking"`, `"tokens"` (`Idempotency-Key` is heeded on every save).
+/// `"apply"`, `"parking"`, `"tokens"` (`Idempotency-Key` is heeded on every save); `pushDocuments`:
+/// `false` where the feed is not to bring documents.
 ///
 /// # Errors
 /// The name of the option at fault.
@@ -54,6 +55,7 @@ pub fn rest(options: &[u8]) -> Result<Rest, &'static str> {
         whole_answers: json::member(options, "wholeAnswers") != Some(b"false"),
         racy: json::member(options, "racy") == Some(b"true"),
         offers: json::member(options, "offers").map_or(Ok(Offers::default()), offers)?,
+        push_documents: json::member(options, "pushDocuments") != Some(b"false"),
     })
 }
 

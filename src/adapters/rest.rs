@@ -59,6 +59,9 @@ pub struct Rest {
     pub racy: bool,
     /// What the server has beyond documents under a path.
     pub offers: Offers,
+    /// Whether the feed of changes is asked for documents (`?documents=1`): what is told need not be
+    /// loaded. A server that sends none is loaded from as ever.
+    pub push_documents: bool,
 }
 
 impl Default for Rest {
@@ -72,6 +75,7 @@ impl Default for Rest {
             whole_answers: true,
             racy: false,
             offers: Offers::default(),
+            push_documents: true,
         }
     }
 }
@@ -157,6 +161,7 @@ impl Adapter for Rest {
             changes: self.offers.changes,
             apply: self.offers.apply,
             parking: self.offers.parking,
+            replays: self.offers.tokens,
             ..Guarantees::plain(compare, token)
         }
     }

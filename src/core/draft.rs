@@ -33,6 +33,7 @@ mod keep;
 mod lease;
 mod mirror;
 mod reload;
+mod replay;
 mod save;
 mod settle;
 mod successor;
@@ -79,6 +80,8 @@ pub(super) struct Sent {
     fate: Fate,
     /// When it went out.
     at: Millis,
+    /// When it went out first; not known of one that the journal or another till brought.
+    since: Option<Millis>,
     /// It was built on a copy that was the newest a round trip before.
     fresh: bool,
     /// If it is stale, it is answered in its turn, with a lease.
@@ -87,6 +90,8 @@ pub(super) struct Sent {
     doubted: bool,
     /// Refused or discarded: if it is not stored, it is not sent again.
     given_up: bool,
+    /// The server did not know its token, which proves nothing: only a look helps.
+    unknown: bool,
     /// The stamp that an answer told: a copy with this stamp is what was sent.
     told: Option<Stamp>,
 }

@@ -90,6 +90,9 @@ pub struct Offers {
     pub parking: bool,
     /// The server merges.
     pub apply: bool,
+    /// The same save again, with the same token and the same bytes, is answered as the first time,
+    /// for at least [`TOKENS_KEPT`].
+    pub tokens: bool,
 }
 
 /// How documents are shared with other tills.
@@ -172,6 +175,8 @@ pub const PARK_MS: u64 = 500;
 pub const PARK_DOUBLINGS: u32 = 4;
 /// No parked save asks for a longer lease.
 pub const PARK_MS_MAX: u64 = 60_000;
+/// How long a server that keeps the tokens of saves keeps them at least.
+pub const TOKENS_KEPT: Millis = Millis(3_600_000);
 /// A lease that comes sooner than this was nobody else's.
 pub const LEASE_SHORT: Millis = Millis(500);
 /// Waits at least this long before it asks again for a lease that somebody else has.

@@ -260,8 +260,12 @@ export interface Till {
    * Tell the till what the server told you (a socket, server-sent events): this document changed, and `stamp` is its newest stamp as
    * `draft.stamp` shows it (Frappe's `doc_update`: `modified`). If it is open here and the stamp is news, the newest copy is loaded at
    * once, and unsaved edits are laid over it: the next save is not stale. Spares more requests than any schedule.
+   *
+   * `more`, where the server tells it: `from`, the stamp that was replaced; `token`, that of the save which made the change
+   * (SaveRequest's); `doc`, the document as a load gives it. With `from` and `doc` nothing is loaded, and with `token` a save of one's
+   * own that is under way is known to be stored, or never to be, before its answer comes.
    */
-  changed(key: string, stamp?: string): void;
+  changed(key: string, stamp?: string, more?: Change): void;
   /** A new document; its token is made and stored at once, so it can be sent any number of times and exists once. */
   create(doc: Doc): Promise<Draft>;
   /**
@@ -330,6 +334,9 @@ export interface Till {
   metrics(): Metrics;
   close(): Promise<void>;
 }
+
+/** What a server told of a change, beside the key and the newest stamp. */
+export interface Change { from?: string; token?: string; doc?: DocInput }
 
 export interface Metrics {
   /** Saves whose first try went out. One that carries the edits of several calls of save() counts once. */
@@ -459,11 +466,13 @@ export function frappe(o: FetchOptions & {
  * key (default id, name or key). `envelope`: the member of every body that holds the document. `wholeAnswers: false`: answers to
  * saves leave parts of the document out. `racy`: two saves at once may both be told that they were stored. `offers`: what the server
  * has beyond documents under a path, as the reference backend has all of it: `POST _commit`, `KEY/_lease`, `_sequences/NAME`,
- * `_changes`, `KEY/_apply`, `Prefer: park`, and `Idempotency-Key` heeded on every save.
+ * `_changes`, `KEY/_apply`, `Prefer: park`, and `Idempotency-Key` heeded on every save. `pushDocuments: false`: the feed of changes is
+ * not asked for the documents (`?documents=1`), which spare a load each.
  */
 export function rest(o: FetchOptions & {
   path: string; stamp?: "etag" | { field: string };
   key?: string; envelope?: string; tokenField?: string; wholeAnswers?: boolean; racy?: boolean;
+  pushDocuments?: boolean;
   offers?: "all" | ("transactions" | "leases" | "sequences" | "changes" | "apply" | "parking" | "tokens")[];
 }): Backend;
 /** A front-end's own server method: which argument carries the document and how, and where the answer holds it. */
@@ -475,6 +484,11 @@ export interface Guarantees {
   compareAndSet: "atomic" | "racy" | "none"; token: "native" | "field" | "none"; transactions: boolean; leases: boolean; sequences: boolean; changes: boolean; apply: boolean;
   /** A stale save may wait for its turn and come back with the newest document and a lease. */
   parking?: boolean;
+  /**
+   * The token of every save is kept, for an hour at least: the same request again is answered as the first time. Then a save whose answer
+   * was lost is asked for by sending it once more, and no counter is asked about ("answer-lost").
+   */
+  replays?: boolean;
 }
 /** Any backend at all: load and save; the rest is used where present. */
 export interface Backend {
@@ -482,6 +496,11 @@ export interface Backend {
   load(key: string, signal: AbortSignal): Promise<Verdict>;
   save(request: SaveRequest, signal: AbortSignal): Promise<Verdict & { key?: string }>;
   find?(field: string, value: string, signal: AbortSignal): Promise<Verdict & { key?: string }>;
+  /**
+   * Tells of others' changes until the function that it answers is called (guarantees.changes); `more` as for Till.changed(). Called without
+   * arguments: changes were missed. No stamp: it was deleted, or the server tells none.
+   */
+  changes?(onChange: (key: string, stamp: string, more?: Change) => void): () => void;
 }
 export interface SaveRequest { key: string | null; doc: Doc; changed: string[]; stamp: string | null; token: string; submit?: boolean }
 

@@ -201,8 +201,8 @@ impl HttpBackend {
 
 #[wasm_bindgen]
 impl HttpBackend {
-    /// Calls `onChange(key, stamp)` for every change that somebody makes, until the answer is
-    /// called. Without arguments: changes were missed, any document may have changed.
+    /// Calls `onChange(key, stamp, { from, token, doc })` for every change that somebody makes, as far
+    /// as it is told, until the answer is called. Without arguments: changes were missed, any document may have changed.
     pub fn changes(&self, on_change: &JsValue) -> Result<JsValue, JsValue> {
         let on_change = callback(on_change, "onChange")?;
         let clock = Rc::new(Clock::new(JsValue::UNDEFINED));
@@ -340,6 +340,7 @@ impl Backend {
                     sequences: has(object, Missing::Sequences),
                     apply: has(object, Missing::Apply),
                     changes: says(object, "changes") && function(object, "changes").is_some(),
+                    replays: says(object, "replays"),
                     ..Guarantees::plain(compare, token)
                 }
             }

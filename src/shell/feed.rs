@@ -10,7 +10,8 @@ use web_sys::{AbortController, AbortSignal};
 
 use super::backend::Http;
 use super::clock::Clock;
-use super::convert::function;
+use super::convert::{document_text, function, get, parse, set, text, word};
+use super::error::invalid;
 use super::fetch::Link;
 use super::promise::Pledge;
 use super::runner::Runner;
@@ -76,16 +77,15 @@ impl Feed {
 
     /// That of a page's own backend.
     pub(super) fn of_page(object: &JsValue, on: Rc<dyn Fn(Change)>) -> Option<Feed> {
-        let hear =
-            Closure::<dyn FnMut(JsValue, JsValue)>::new(move |key: JsValue, stamp: JsValue| {
+        let hear = Closure::<dyn FnMut(JsValue, JsValue, JsValue)>::new(
+            move |key: JsValue, stamp, more| {
                 on(match key.as_string() {
-                    Some(key) => {
-                        let stamp = stamp.as_string().map(Stamp);
-                        Change::Of { key, stamp, from: None, document: None }
-                    }
+                    // What cannot be read of it is loaded.
+                    Some(key) => of_page(key, &stamp, &more),
                     None => Change::Missed,
                 });
-            });
+            },
+        );
         let changes = function(object, "changes")?;
         let stop = changes.call1(object, &hear.into_js_value()).ok()?;
         Some(Feed::Page(stop.dyn_into().ok()))
@@ -97,13 +97,58 @@ pub(super) fn teller(on_change: Function) -> Rc<dyn Fn(Change)> {
     Rc::new(move |change| {
         // What the page makes of it is its own matter.
         let _ = match change {
-            Change::Of { key, stamp, .. } => {
+            Change::Of { key, stamp, from, token, document } => {
                 let stamp = stamp.map_or(JsValue::UNDEFINED, |stamp| stamp.0.into());
-                on_change.call2(&JsValue::UNDEFINED, &key.into(), &stamp)
+                let more = js_sys::Object::new();
+                for (name, word) in [("from", from.map(|from| from.0)), ("token", token)] {
+                    let _ = word.map(|word| set(&more, name, &word.into()));
+                }
+                let _ = document.map(|text| set(&more, "doc", &parse(&text)));
+                on_change.call3(&JsValue::UNDEFINED, &key.into(), &stamp, &more)
             }
             Change::Missed => on_change.call0(&JsValue::UNDEFINED),
         };
     })
+}
+
+/// What a page was told of a change, and passes on.
+fn of_page(key: String, stamp: &JsValue, more: &JsValue) -> Change {
+    let document = match get(more, "doc") {
+        doc if doc.is_undefined() => None,
+        doc => document_text(&doc, "doc").ok(),
+    };
+    Change::Of {
+        key,
+        stamp: stamp.as_string().map(Stamp),
+        from: text(more, "from").map(Stamp),
+        token: text(more, "token"),
+        document,
+    }
+}
+
+/// The same as one value, for the page that leads: the stamp alone, or what there is besides.
+pub(super) fn told(stamp: JsValue, more: &JsValue) -> Result<JsValue, JsValue> {
+    if more.is_undefined() {
+        return Ok(stamp);
+    }
+    if !more.is_object() {
+        return Err(invalid("more", "an object"));
+    }
+    let told = js_sys::Object::new();
+    set(&told, "stamp", &stamp);
+    for name in ["from", "token"] {
+        let value = get(more, name);
+        if !value.is_undefined() {
+            set(&told, name, &word(&value, &["more.", name].concat())?.into());
+        }
+    }
+    let doc = get(more, "doc");
+    if !doc.is_undefined() {
+        // As text: a number keeps its digits on the way to another page.
+        let text = document_text(&doc, "more.doc")?;
+        set(&told, "doc", &String::from_utf8_lossy(&text).as_ref().into());
+    }
+    Ok(told.into())
 }
 
 async fn keep_open(http: Rc<Http>, clock: Rc<Clock>, signal: AbortSignal, on: Rc<dyn Fn(Change)>) {
@@ -189,20 +234,26 @@ impl Runner {
     /// Somebody changed something: what is open here learns of it before its next save.
     fn on_change(self: &Rc<Self>, change: Change) {
         let (drafts, word) = match change {
-            Change::Of { key, stamp, from, document } => {
+            Change::Of { key, stamp, from, token, document } => {
                 let known = self.till.borrow().find(&key);
-                (known.into_iter().collect(), (stamp, from, document))
+                (known.into_iter().collect(), (stamp, from, token, document))
             }
             Change::Missed => {
                 let till = self.till.borrow();
                 let all: Vec<_> = till.drafts().iter().map(|draft| draft.number()).collect();
-                (all, (None, None, None))
+                (all, (None, None, None, None))
             }
         };
         for draft in drafts {
-            let (stamp, from, document) = word.clone();
+            let (stamp, from, token, document) = word.clone();
             // One that is still opening is loaded anyway.
-            let _ = self.dispatch(Event::Heard { draft, stamp, from, token: None, document });
+            let _ = self.dispatch(Event::Heard { draft, stamp, from, token, document });
         }
+    }
+
+    /// A page was told of a change, and told it to the one that leads.
+    pub(super) fn on_told(self: &Rc<Self>, key: String, told: &JsValue) {
+        let stamp = if told.is_object() { get(told, "stamp") } else { told.clone() };
+        self.on_change(of_page(key, &stamp, told));
     }
 }

@@ -140,8 +140,8 @@ pub(super) fn policy(options: &JsValue, backend: &Backend) -> Result<Policy, JsV
     };
     let guarantees = backend.guarantees();
     let can_find = backend.can_find();
-    let Guarantees { leases, parking, apply, .. } = guarantees;
-    let offers = Offers { leases, parking, apply };
+    let Guarantees { leases, parking, apply, replays: tokens, .. } = guarantees;
+    let offers = Offers { leases, parking, apply, tokens };
     // A profile that names a unique field for it lets a create be found again.
     let by_field = can_find && profile.create_token_field.is_some();
     let token = match guarantees.token {

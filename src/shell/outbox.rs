@@ -15,7 +15,6 @@ use crate::core::event::{DraftId, Event};
 use crate::core::json::list;
 use crate::core::outbox::Entry;
 use crate::core::policy::DRAFTS_MAX;
-use crate::core::stamp::Stamp;
 
 /// What is not on the server yet.
 #[wasm_bindgen]
@@ -200,12 +199,7 @@ impl Runner {
             "sequence" => Ok(self.next_number_of(&key, to_number(two))),
             "leftover" => self.create_from_leftover(&key),
             _ => {
-                let known = self.till.borrow().find(&key);
-                if let Some(draft) = known {
-                    let stamp = two.as_string().map(Stamp);
-                    let (from, token, document) = (None, None, None);
-                    self.dispatch(Event::Heard { draft, stamp, from, token, document })?;
-                }
+                self.on_told(key, two);
                 Ok(Promise::resolve(&JsValue::UNDEFINED))
             }
         }

@@ -13,6 +13,7 @@ use super::clock::Clock;
 use super::convert::{callback, document_text, get, promised, set, word};
 use super::draft::Draft;
 use super::error::invalid;
+use super::feed;
 use super::journal::Journal;
 use super::network::Network;
 use super::options;
@@ -82,14 +83,15 @@ impl Till {
     }
 
     /// The server told that the document with this key changed; nothing if it is not open here.
-    pub fn changed(&self, key: &JsValue, stamp: &JsValue) -> Result<(), JsValue> {
+    pub fn changed(&self, key: &JsValue, stamp: &JsValue, more: &JsValue) -> Result<(), JsValue> {
         let key = word(key, "key")?;
         let stamp = match stamp.is_undefined() {
             true => JsValue::UNDEFINED,
             false => word(stamp, "stamp")?.into(),
         };
+        let told = feed::told(stamp, more)?;
         self.runner.check_open()?;
-        let told = self.runner.call("changed", &key.into(), &stamp);
+        let told = self.runner.call("changed", &key.into(), &told);
         // Nobody waits for it.
         spawn_local(async move { drop(JsFuture::from(told).await) });
         Ok(())

@@ -209,6 +209,8 @@ impl Runner {
             strategy,
             schedule: policy.schedule,
             contention: policy.contention,
+            lease_ttl: policy.sharing.lease_ttl,
+            lease_wait: policy.sharing.lease_wait,
             transactions: guarantees.transactions,
             leases: guarantees.leases,
             compare_and_set: guarantees.compare_and_set,

@@ -10,5 +10,6 @@ mod hostile;
 mod page_offered;
 mod recorded;
 mod rest;
+mod rest_changes;
 mod rest_offers;
 mod rest_recorded;

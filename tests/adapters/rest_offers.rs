@@ -193,7 +193,7 @@ fn offers_are_read_by_name() {
     let guarantees = self::all().guarantees();
     assert_eq!(
         String::from_utf8(guarantees.to_json()).unwrap(),
-        r#"{"compareAndSet":"atomic","token":"native","transactions":true,"leases":true,"sequences":true,"changes":true,"apply":true,"parking":true}"#
+        r#"{"compareAndSet":"atomic","token":"native","transactions":true,"leases":true,"sequences":true,"changes":true,"apply":true,"parking":true,"replays":true}"#
     );
 }
 
@@ -462,6 +462,18 @@ fn a_parked_save_comes_back_with_the_newest_copy_and_a_lease() {
     );
     let leased = saved(SaveKind::Update, 423, &[], r#"{"code":"leased","retry_after":77}"#);
     assert_eq!(leased, SaveOutcome::Locked { retry_after: Some(Millis(77)) });
+}
+
+/// This text is not stored under the token, another one is: it is looked for.
+#[test]
+fn a_token_of_another_text_is_a_stale_save() {
+    let body = r#"{"code":"token_reused","message":"other bytes"}"#;
+    let stale =
+        SaveOutcome::Stale { current: None, document: None, fence: None, retry_after: None };
+    assert_eq!(saved(SaveKind::Update, 422, &[], body), stale);
+    assert!(matches!(saved(SaveKind::Create, 422, &[], body), SaveOutcome::Rejected(_)));
+    let other = saved(SaveKind::Update, 422, &[], r#"{"code":"invalid","message":"no"}"#);
+    assert!(matches!(other, SaveOutcome::Rejected(_)));
 }
 
 #[test]

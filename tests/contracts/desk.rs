@@ -322,6 +322,11 @@ impl Desk {
         }
     }
 
+    /// The call reaches the server, and nobody ever hears of it.
+    pub fn lose_answer_silently(&mut self) {
+        self.carry_out();
+    }
+
     /// The call reaches the server, its answer is lost.
     pub fn lose_answer(&mut self) {
         match self.carry_out() {

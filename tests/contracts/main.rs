@@ -21,6 +21,7 @@ mod open;
 mod outbox;
 mod pages;
 mod replace;
+mod replay;
 mod resolve;
 mod restart;
 mod retry;

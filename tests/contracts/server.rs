@@ -31,6 +31,9 @@ pub struct Server {
     pub overwrites: bool,
     /// Whether the token of a create is ignored.
     pub forgets_tokens: bool,
+    /// Whether a save is answered by its token, the second time as the first.
+    pub keeps_tokens: bool,
+    kept: BTreeMap<String, (Vec<u8>, SaveOutcome)>,
     /// Every stored save: who, which document, which stamp.
     pub history: Vec<String>,
     /// The tokens of all stored saves: what a till cannot know, the test may.
@@ -50,6 +53,11 @@ impl Server {
     fn stamp(&mut self) -> String {
         self.clock += 1;
         format!("2026-03-03 12:00:00.{:06}", self.clock)
+    }
+
+    /// All tokens are over.
+    pub fn forget_tokens(&mut self) {
+        self.kept.clear();
     }
 
     /// Stores a document as it is, for the beginning of a test.
@@ -98,6 +106,18 @@ impl Server {
     pub fn save(&mut self, call: &Call, who: &str) -> SaveOutcome {
         match call {
             Call::Create(create) => self.create(create, who),
+            Call::Update(update) if self.keeps_tokens => {
+                if let Some((document, answer)) = self.kept.get(&update.token) {
+                    assert_eq!(*document, update.document, "one token, one document");
+                    return answer.clone();
+                }
+                let answer = self.update(update, who);
+                if let SaveOutcome::Saved { .. } = &answer {
+                    let kept = (update.document.clone(), answer.clone());
+                    self.kept.insert(update.token.clone(), kept);
+                }
+                answer
+            }
             Call::Update(update) => self.update(update, who),
             Call::Load { .. }
             | Call::Find { .. }

@@ -45,12 +45,59 @@ test("a clean draft shows the other till's save without asking, and one with edi
   assert.equal(clean.status, "clean");
 });
 
+/** Resolves when the feed of a till is open: a change of another document came by it. */
+async function listens(till) {
+  const { id, version } = await server.post({ note: "" }, "orders");
+  const probe = await till.open(id);
+  const seen = shows(probe, (doc) => doc.note === "heard");
+  await fetch(`${server.url}/rest/orders/${id}?stamp=version`, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify({ note: "heard", version }) });
+  await seen;
+}
+
+for (const pushDocuments of [undefined, false]) {
+  test(`what is pushed is not loaded (pushDocuments: ${pushDocuments})`, async (t) => {
+    await server.reset();
+    const { id } = await server.post({ note: "", qty: "1" }, "orders");
+    const [asked, fetched] = counted();
+    const [one, two] = [await open(t, "T1", { backend: backend({ fetch: fetched, pushDocuments }) }), await open(t, "T2", { changes: false })];
+    await listens(one);
+    const [mine, theirs] = [await one.open(id), await two.open(id)];
+    mine.set("qty", "7");
+    const before = asked.length;
+    theirs.set("note", "pushed");
+    const told = shows(mine, (doc) => doc.note === "pushed");
+    await theirs.save();
+    await told;
+    assert.deepEqual([mine.doc.qty, mine.status], ["7", "dirty"]);
+    assert.deepEqual(asked.slice(before), pushDocuments === false ? [`GET /rest/orders/${id}`] : []);
+  });
+}
+
+test("a save of one's own is committed by word of it, before its answer is here", async (t) => {
+  await server.reset();
+  const { id } = await server.post({ note: "" }, "orders");
+  let go;
+  const held = new Promise((resolve) => { go = resolve; });
+  const slow = async (url, init) => {
+    const answer = await fetch(url, init);
+    if (init.method === "PUT") await held;
+    return answer;
+  };
+  const one = await open(t, "T1", { backend: backend({ fetch: slow, offers: ["changes", "tokens"] }) });
+  await listens(one);
+  const draft = await one.open(id);
+  draft.set("note", "mine");
+  const outcome = await draft.save();
+  assert.deepEqual([outcome.kind, outcome.attempts, outcome.doc.note, draft.status], ["committed", 1, "mine", "clean"]);
+  go();
+});
+
 test("a feed that breaks off is opened again and goes on where it was", async (t) => {
   await server.reset();
   const { id } = await server.post({ note: "" }, "orders");
   const streams = [];
   const breaking = async (url, init) => {
-    if (!String(url).endsWith("_changes")) return fetch(url, init);
+    if (!String(url).includes("/_changes")) return fetch(url, init);
     const cut = new AbortController();
     init.signal.addEventListener("abort", () => cut.abort());
     streams.push({ cut, from: init.headers["Last-Event-ID"] });
@@ -84,7 +131,7 @@ test("a server that has forgotten says reset: all that is open is looked at agai
   const address = `http://127.0.0.1:${stream.address().port}`;
   await server.reset();
   const { id } = await server.post({ note: "" }, "orders");
-  const divided = (url, init) => fetch(String(url).endsWith("_changes") ? `${address}/feed` : url, init);
+  const divided = (url, init) => fetch(String(url).includes("/_changes") ? `${address}/feed` : url, init);
   const one = await open(t, "T1", { backend: backend({ fetch: divided, headers: { "X-Shop": "7" } }) });
   const two = await open(t, "T2", { changes: false });
   const [mine, theirs] = [await one.open(id), await two.open(id)];
@@ -113,7 +160,7 @@ test("a closed till listens no more; one that does not want to never does", asyn
   assert.deepEqual(quiet, []);
 });
 
-test("backend.changes() tells of key and stamp until it is ended", async () => {
+test("backend.changes() tells what changed, who did it and what it is now, until it is ended", async () => {
   await server.reset();
   const heard = [];
   let tell;
@@ -122,10 +169,15 @@ test("backend.changes() tells of key and stamp until it is ended", async () => {
   const stop = backend().changes((...word) => { heard.push(word); tell(); });
   await listening;
   const changed = next();
-  const { id } = await server.post({ note: "" }, "orders");
+  const headers = { "content-type": "application/json", "idempotency-key": "t1" };
+  const made = await fetch(`${server.url}/rest/orders`, { method: "POST", headers, body: `{"total": 12345678901234567.89}` });
+  const { id } = await made.json();
   await changed;
-  assert.deepEqual(heard, [[], [id, heard[1][1]]]);
-  assert.equal(typeof heard[1][1], "string");
+  assert.deepEqual(heard, [[], [id, made.headers.get("etag"), { token: "t1", doc: { total: "12345678901234567.89", id, version: 1 } }]]);
+  const [again, stamp] = [next(), made.headers.get("etag")];
+  await fetch(`${server.url}/rest/orders/${id}`, { method: "DELETE" });
+  await again;
+  assert.deepEqual(heard[2], [id, undefined, { from: stamp }]);
   stop();
   assert.throws(() => rest({ url: server.url, path: "/rest/orders" }).changes(() => {}), { code: "not-supported" });
   assert.throws(() => backend().changes(5), { code: "invalid-argument" });
@@ -148,6 +200,8 @@ test("a backend of the page's own tells by itself", async (t) => {
   const again = shows(draft, (doc) => doc.customer === "Anan");
   tell();
   await again;
+  tell("A", "s4", { from: "s3", doc: { customer: "Noura", lines: [] }, token: 5 });
+  assert.deepEqual([draft.doc.customer, draft.stamp], ["Noura", "s4"]);
   await till.close();
   assert.equal(ended, 1);
 });

@@ -12,6 +12,13 @@ const folder = project({
       const backend = restamp.rest({ url: "", path, offers: "all" });
       window.till = await restamp.openTill({ backend, profile: restamp.profiles.plain, till: "T1", user: path });
     };
+    window.save = async (path, key, balance) => {
+      const backend = restamp.rest({ url: "", path, offers: "all" });
+      window.till = await restamp.openTill({ backend, profile: restamp.profiles.plain, till: "T1", user: "leases", store: "memory", strategy: "pessimistic", changes: false });
+      window.draft = await window.till.open(key);
+      window.draft.set("balance", balance);
+      return window.draft.save();
+    };
     window.take = (count) => Promise.all(Array.from({ length: count }, () => window.till.sequence("c", { format: "C-####", reserve: 20 })));
     window.ready = true;
   </script>`,
@@ -58,4 +65,21 @@ test("any tab transacts by itself; one that goes while it holds a lease gives it
   while (await log("DELETE") < before + 2) await new Promise((later) => setTimeout(later, 20));
   await server.heal();
   assert.equal((await move(first)).attempts, 1);
+});
+
+test("a page that goes while a draft's save is under way gives the draft's lease back", async (t) => {
+  const [first, second] = await pages(t, "/rest/wallets", 2);
+  const { id } = await server.post({ balance: "10" }, "wallets");
+  const save = (page, balance) => page.evaluate(([id, balance]) => window.save("/rest/wallets", id, balance), [id, balance]);
+  const log = async (method) => (await server.log()).filter((line) => line.method === method && line.path.endsWith("_lease"));
+  await server.fail("delay=60000", "PUT /rest/wallets");
+  await second.evaluate((id) => { void window.save("/rest/wallets", id, "9"); }, id);
+  while ((await log("POST")).length < 1) await new Promise((later) => setTimeout(later, 20));
+  await second.waitForFunction(() => window.draft.status === "saving");
+  assert.equal((await log("DELETE")).length, 0);
+  await second.goto("about:blank");
+  while ((await log("DELETE")).length < 1) await new Promise((later) => setTimeout(later, 20));
+  assert.equal((await save(first, "8")).kind, "committed");
+  assert.deepEqual((await log("POST")).map(({ status }) => status), [200, 200], "nobody had to wait");
+  assert.equal((await (await fetch(`${server.url}/rest/wallets/${id}`)).json()).balance, "8");
 });

@@ -259,6 +259,10 @@ test("a backend of the page's own does it too, where it has the methods and says
     ["lease", "A", "string", 5000], ["lease", "B", "string", 5000], ["commit", [["A", "3", "fA"], ["B", "2", "fB"]], "string"], ["next", "bill", 1, "string"],
   ]);
   assert.deepEqual(told.filter(([what]) => what === "release").sort(), [["release", "A", "fA"], ["release", "B", "fB"]]);
+  const brief = await openTill({ backend, till: "T1", user: "brief", store: "memory", lease: { ttl: 700 } });
+  t.after(() => brief.close());
+  await brief.transfer("A", "B", "2", { strategy: "pessimistic" });
+  assert.deepEqual(told.filter(([what]) => what === "lease").map(([, , , ttl]) => ttl), [5000, 5000, 700, 700]);
   const silent = await openTill({ backend: { ...backend, guarantees: memory.backend.guarantees }, till: "T1", user: "silent", store: "memory" });
   t.after(() => silent.close());
   await assert.rejects(silent.transfer("A", "B", "2"), { code: "not-supported" });

@@ -4,9 +4,9 @@
 use std::sync::OnceLock;
 
 use restamp::adapters::frappe::Frappe;
-use restamp::adapters::rest::Rest;
+use restamp::adapters::rest::{Offers, Rest};
 use restamp::adapters::Adapter;
-use restamp::core::policy::{CompareAndSet, Policy, Sharing, TokenSupport};
+use restamp::core::policy::{self as sharing, CompareAndSet, Policy, Sharing, TokenSupport};
 use restamp::core::profile::Profile;
 use restamp::core::retry::Schedule;
 
@@ -35,6 +35,8 @@ pub fn draw(chance: &mut Chance) -> Backend {
         answers_etag: chance.percent(70),
         creates,
     };
+    // Those that keep the tokens of creates keep those of updates too, half of them.
+    let keeps_tokens = creates == Creates::IdempotencyKey && manners.stale_shows_newest;
     let has_create_field = is_frappe || creates == Creates::UniqueField;
     let token_field = has_create_field.then(|| CREATE_TOKEN.to_owned());
     let (adapter, dialect): (Box<dyn Adapter>, Dialect) = if is_frappe {
@@ -43,10 +45,13 @@ pub fn draw(chance: &mut Chance) -> Backend {
     } else {
         let path = rest::COLLECTION.to_owned();
         let key_field = Some("name".to_owned());
-        let adapter = Rest { path, key_field, token_field, racy: is_racy, ..Rest::default() };
+        let offers = Offers { tokens: keeps_tokens, ..Offers::default() };
+        let adapter =
+            Rest { path, key_field, token_field, racy: is_racy, offers, ..Rest::default() };
         (Box::new(adapter), Dialect::Rest(manners))
     };
     let guarantees = adapter.guarantees();
+    let offers = sharing::Offers { tokens: guarantees.replays, ..sharing::Offers::default() };
     let native = !is_frappe && creates == Creates::IdempotencyKey;
     let policy = Policy {
         profile: profile(has_token_field, has_create_field),
@@ -56,7 +61,7 @@ pub fn draw(chance: &mut Chance) -> Backend {
         compare_and_set: if is_racy { CompareAndSet::Racy } else { guarantees.compare_and_set },
         token: if native { TokenSupport::Native } else { guarantees.token },
         can_find: true,
-        sharing: Sharing::default(),
+        sharing: Sharing { offers, ..Sharing::default() },
     };
     Backend { adapter, policy, dialect, has_token_field }
 }

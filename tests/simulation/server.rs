@@ -77,6 +77,8 @@ pub struct Server {
     row_names: u64,
     /// Answers to creates by their `Idempotency-Key`.
     answered: BTreeMap<String, Answer>,
+    /// What an update with a token stored, and its answer.
+    updated: BTreeMap<String, (Vec<u8>, Answer)>,
     /// Counts all saves that were stored.
     pub saves: u64,
 }
@@ -90,6 +92,7 @@ impl Server {
             clock: 0,
             row_names: 0,
             answered: BTreeMap::new(),
+            updated: BTreeMap::new(),
             saves: 0,
         }
     }

@@ -15,5 +15,6 @@ mod same_customer;
 mod scripted;
 mod server;
 mod task;
+mod till_numbers;
 mod wallets;
 mod world;

@@ -127,7 +127,7 @@ pub fn apply(
         let Ok(Value::Object(body)) = serde_json::from_slice(&text) else {
             return Err(Refusal::Broken("the merge made no document".to_owned()));
         };
-        let entry = documents::store(session, collection, id, body, Some(&newest))?;
+        let entry = documents::store(session, collection, id, body, Some(&newest), call.token())?;
         note_applied(session, document, &ops)?;
         if let Some(fence) = fence.filter(|_| parked::is_parked(&holder)) {
             call.rest.leases.release(session, document, fence)?;

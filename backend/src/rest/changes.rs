@@ -33,6 +33,8 @@ pub struct Change {
     id: String,
     stamp: Option<String>,
     from: Option<String>,
+    /// The `Idempotency-Key` of the write.
+    token: Option<String>,
     /// The document, once somebody asked for it.
     document: OnceLock<Value>,
 }
@@ -46,8 +48,9 @@ impl Change {
         number: i64,
         stamp: Option<&str>,
         from: Option<&str>,
+        token: Option<&str>,
     ) -> Result<(), Refusal> {
-        let word = json!([collection, number, id, stamp, from]);
+        let word = json!([collection, number, id, stamp, from, token]);
         session.tell(Channel::Changes, word.to_string())
     }
 
@@ -55,14 +58,18 @@ impl Change {
     pub fn read(word: &Value) -> Option<(String, Self)> {
         let text = |at: usize| word[at].as_str().map(str::to_owned);
         let (number, id) = (word[1].as_i64()?, text(2)?);
-        let (stamp, from) = (text(3), text(4));
-        Some((text(0)?, Self { number, id, stamp, from, document: OnceLock::new() }))
+        let (stamp, from, token) = (text(3), text(4), text(5));
+        let document = OnceLock::new();
+        Some((text(0)?, Self { number, id, stamp, from, token, document }))
     }
 
     fn event(&self, document: Option<&Value>) -> Bytes {
         let mut data = json!({"id": self.id, "stamp": self.stamp, "from": self.from});
-        if let (Some(document), Value::Object(data)) = (document, &mut data) {
-            data.insert("doc".to_owned(), document.clone());
+        if let Some(token) = &self.token {
+            data["token"] = json!(token);
+        }
+        if let Some(document) = document {
+            data["doc"] = document.clone();
         }
         format!("id: {}\nevent: change\ndata: {data}\n\n", self.number).into()
     }

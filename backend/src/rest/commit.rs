@@ -84,7 +84,8 @@ pub fn commit(call: &Call, session: &mut dyn Session, writes: &[Write]) -> Resul
         for write in writes {
             let before = stored.get(&write.id).and_then(Option::as_ref);
             let body = write.body.clone();
-            let entry = documents::store(session, collection, &write.id, body, before)?;
+            let entry =
+                documents::store(session, collection, &write.id, body, before, call.token())?;
             if let Some(token) = &write.token {
                 documents::claim_value(session, collection, &write.id, "token", token)?;
             }

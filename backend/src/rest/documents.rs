@@ -141,13 +141,15 @@ pub fn version(
     Ok(rows.first().map(|row| row.text(0)))
 }
 
-/// Stores a document over `before`, which this transaction has locked; none if it is new.
+/// Stores a document over `before`, which this transaction has locked; none if it is new. The feed
+/// tells the write's `token`.
 pub fn store(
     session: &mut dyn Session,
     collection: &Collection,
     id: &str,
     mut body: Fields,
     before: Option<&Entry>,
+    token: Option<&str>,
 ) -> Result<Entry, Refusal> {
     if let Some(other) = body.get("id").map(plain).filter(|other| other != id) {
         let message = format!("{other} is not the document at this address");
@@ -162,7 +164,10 @@ pub fn store(
         stamp: format!("\"{}\"", random_hex(8)),
         text: Value::Object(body.clone()).to_string(),
     };
-    write(session, collection, id, &entry, before)?;
+    let number = write(session, collection, id, &entry, before)?;
+    let from = before.map(|entry| entry.stamp.as_str());
+    let place = [collection.name.as_str(), id];
+    Change::tell(session, place, number, Some(&entry.stamp), from, token)?;
     claim_unique(session, collection, id, &body)?;
     Ok(entry)
 }
@@ -173,7 +178,7 @@ fn write(
     id: &str,
     entry: &Entry,
     before: Option<&Entry>,
-) -> Result<(), Refusal> {
+) -> Result<i64, Refusal> {
     let name = collection.name.as_str();
     let number = session.number()?;
     let values = [
@@ -219,8 +224,7 @@ fn write(
             &[name.into(), id.into(), VERSIONS_MAX.into()],
         )?;
     }
-    let from = before.map(|entry| entry.stamp.as_str());
-    Change::tell(session, [name, id], number, Some(&entry.stamp), from)
+    Ok(number)
 }
 
 /// Lets go of a document's unique values but the token that made it, so that documents of one commit
@@ -294,12 +298,13 @@ pub fn delete(
     collection: &str,
     id: &str,
     before: &Entry,
+    token: Option<&str>,
 ) -> Result<(), Refusal> {
     let number = session.number()?;
     let key = [collection.into(), id.into()];
     session.query("DELETE FROM rest_documents WHERE collection = ?1 AND id = ?2", &key)?;
     session.query("DELETE FROM rest_unique WHERE collection = ?1 AND id = ?2", &key)?;
-    Change::tell(session, [collection, id], number, None, Some(&before.stamp))
+    Change::tell(session, [collection, id], number, None, Some(&before.stamp), token)
 }
 
 /// 409: there is such a document already, or one with this unique value.

@@ -63,7 +63,7 @@ pub fn create(call: &Call, session: &mut dyn Session) -> Result<Reply, Refusal> 
             return Err(documents::taken(&collection.name, &id, None));
         }
         call.rest.leases.check(session, [&collection.name, &id], call.fence()?)?;
-        let entry = documents::store(session, collection, &id, body, None)?;
+        let entry = documents::store(session, collection, &id, body, None, call.token())?;
         Ok(entry.reply(201).with("location", documents::location(&collection.name, &id)))
     })
 }
@@ -114,7 +114,11 @@ fn conditional(
     if exchange.header("if-none-match").is_some_and(|list| list.trim() == "*") {
         return match stored {
             Some(entry) => Err(stale(call, 412, entry)),
-            None => Ok(documents::store(session, collection, id, call.body()?, None)?.reply(201)),
+            None => {
+                let body = call.body()?;
+                let entry = documents::store(session, collection, id, body, None, call.token())?;
+                Ok(entry.reply(201))
+            }
         };
     }
     let by_version = exchange.query("stamp") == Some("version");
@@ -131,7 +135,8 @@ fn conditional(
     } else if !lists(if_match.unwrap_or_default(), &entry.stamp) {
         return Err(stale(call, 412, entry));
     }
-    Ok(documents::store(session, collection, id, body, Some(entry))?.reply(200))
+    let stored = documents::store(session, collection, id, body, Some(entry), call.token())?;
+    Ok(stored.reply(200))
 }
 
 /// Deletes a document, under a condition if one is sent.
@@ -145,7 +150,7 @@ pub fn delete(call: &Call, session: &mut dyn Session, id: &str) -> Result<Reply,
                 return Err(stale(call, 412, &entry));
             }
         }
-        documents::delete(session, collection, id, &entry)?;
+        documents::delete(session, collection, id, &entry, call.token())?;
         Ok(Reply::text(204, "application/json", ""))
     })
 }
@@ -165,6 +170,11 @@ pub fn lists(header: &str, etag: &str) -> bool {
 }
 
 impl Call {
+    /// The write's `Idempotency-Key`.
+    pub fn token(&self) -> Option<&str> {
+        self.exchange.header("idempotency-key").filter(|token| !token.is_empty())
+    }
+
     /// The fence that the request carries.
     pub fn fence(&self) -> Result<Option<i64>, Refusal> {
         self.exchange.header("fence").map(leases::fence).transpose()

@@ -28,11 +28,28 @@ pub fn changes_are_told_in_order(place: &Place) {
         [
             json!({"id": "s1", "stamp": first, "from": null}),
             json!({"id": "s1", "stamp": second, "from": first}),
-            json!({"id": "s1", "stamp": third[0]["stamp"], "from": second}),
-            json!({"id": "s2", "stamp": third[1]["stamp"], "from": null}),
+            json!({"id": "s1", "stamp": third[0]["stamp"], "from": second, "token": "c"}),
+            json!({"id": "s2", "stamp": third[1]["stamp"], "from": null, "token": "c"}),
             json!({"id": "s1", "stamp": null, "from": third[0]["stamp"]}),
         ]
     );
+}
+
+/// Who made a change knows it by its token, whichever way it was made; a replay tells nothing.
+pub fn the_token_of_the_write_comes_along(place: &Place) {
+    let server = place.server(&[]);
+    let mut feed = Feed::open(&server, "sales/_changes", &[]);
+    let with = |token| [("Idempotency-Key", token), ("If-Match", "*")];
+    send(&server, "POST", "sales", &with("made"), &json!({"id": "s1", "n": 1}));
+    for _ in 0..2 {
+        send(&server, "PUT", "sales/s1", &with("put"), &json!({"n": 2}));
+    }
+    let stamp = get(&server, "sales/s1").1;
+    let edits = json!({"ops": [{"op": "set", "path": "n", "value": 3}], "stamp": stamp});
+    send(&server, "POST", "sales/s1/_apply", &with("edits"), &edits);
+    send(&server, "DELETE", "sales/s1", &with("gone"), &Value::Null);
+    let tokens: Vec<Value> = (0..4).map(|_| feed.next().data["token"].clone()).collect();
+    assert_eq!(tokens, [json!("made"), json!("put"), json!("edits"), json!("gone")]);
 }
 
 pub fn a_feed_goes_on_where_it_broke_off(place: &Place) {

@@ -62,6 +62,6 @@ on_each_database! {
     apply: every_edit_is_there_once, what_others_did_comes_along, what_a_person_must_decide_is_asked,
         ended_and_unknown_documents_are_told_apart, a_submit_is_for_the_total_that_was_seen,
         a_step_with_its_token_is_counted_once, a_lease_keeps_edits_out_too, old_bases_are_given_up;
-    feed: changes_are_told_in_order, a_feed_goes_on_where_it_broke_off, documents_come_along_if_wanted;
+    feed: changes_are_told_in_order, the_token_of_the_write_comes_along, a_feed_goes_on_where_it_broke_off, documents_come_along_if_wanted;
     openapi: every_answer_is_described;
 }

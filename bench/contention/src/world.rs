@@ -204,7 +204,7 @@ pub fn policy(schedule: Schedule, turns: Turns) -> Policy {
         Turns::Leased => Choice::Adaptive(Thresholds::MEASURED),
         Turns::Free | Turns::Parked { .. } | Turns::Merged => Choice::Always(Strategy::Optimistic),
     };
-    let offers = Offers { leases, parking, apply };
+    let offers = Offers { leases, parking, apply, tokens: false };
     Policy {
         profile: profile(),
         schedule: Schedule::INTERACTIVE,

@@ -30,6 +30,19 @@ pub(super) fn save(rest: &Rest, kind: SaveKind, response: &HttpResponse<'_>) -> 
             return reject(RejectionCode::Invalid);
         }
     }
+    // The save under this token was another text (one that an older version made of the same edits):
+    // this one is not stored, and that one is looked for.
+    if response.status == 422
+        && offers::code(response).as_deref() == Some("token_reused")
+        && !create
+    {
+        return SaveOutcome::Stale {
+            current: None,
+            document: None,
+            fence: None,
+            retry_after: None,
+        };
+    }
     match fault {
         Fault::Taken if create => SaveOutcome::Exists { key: existing(rest, response) },
         Fault::Stale => {

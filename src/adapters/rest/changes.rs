@@ -7,7 +7,11 @@ use crate::core::json::{self, Kind};
 use crate::core::stamp::Stamp;
 
 pub(super) fn request(rest: &Rest, last: Option<&str>) -> HttpRequest {
-    let mut request = rest.read(rest.route(None, "_changes"));
+    let mut path = rest.route(None, "_changes");
+    if rest.push_documents {
+        path.push_str("?documents=1");
+    }
+    let mut request = rest.read(path);
     request.headers = vec![("Accept", String::from("text/event-stream"))];
     if let Some(last) = last.filter(|last| wire::header_stamp(last).is_some()) {
         request.headers.push(("Last-Event-ID", last.to_owned()));
@@ -33,5 +37,6 @@ pub(super) fn read(rest: &Rest, event: &str, data: &[u8]) -> Option<Change> {
     let document = document.map(<[u8]>::to_vec);
     let newest: Option<Stamp> =
         stamp("stamp").or_else(|| document.as_deref().and_then(|doc| rest.stamp_in(doc)));
-    Some(Change::Of { key: word("id")?, stamp: newest, from: stamp("from"), document })
+    let (from, token) = (stamp("from"), word("token"));
+    Some(Change::Of { key: word("id")?, stamp: newest, from, token, document })
 }

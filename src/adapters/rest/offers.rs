@@ -24,7 +24,8 @@ pub struct Offers {
     pub apply: bool,
     /// `Prefer: park=MS` on a save.
     pub parking: bool,
-    /// `Idempotency-Key` is heeded on every save, not only on those routes.
+    /// `Idempotency-Key` is heeded on every save, not only on those routes: the same save again is
+    /// answered as the first time, for an hour at least.
     pub tokens: bool,
 }
 

@@ -25,6 +25,7 @@ impl Draft {
             }
             SaveOutcome::Stale { current, document, fence, retry_after } => {
                 self.log(Step::Stale, turn);
+                self.take_refusal(turn);
                 self.count_stale(turn);
                 // What was held is not any more, or this save would not be stale.
                 self.count_lapse();
@@ -49,6 +50,7 @@ impl Draft {
             SaveOutcome::Exists { key } => self.on_exists(key, turn),
             SaveOutcome::Gone => self.end(State::Deleted, None, turn),
             SaveOutcome::Closed(_) => {
+                self.take_refusal(turn);
                 self.count_stale(turn);
                 self.look_or_load(turn);
             }
@@ -73,7 +75,9 @@ impl Draft {
                 }
                 let is_new = self.key.is_none() && turn.policy.token == TokenSupport::Native;
                 let asks_by_sending = is_new || self.is_applied(turn.policy);
-                if asks_by_sending {
+                let replayed = self.is_replayed(turn.policy);
+                // Once more at once: whoever waits is not told "queued" for one lost answer.
+                if asks_by_sending || (replayed && !std::mem::take(&mut self.may_repeat)) {
                     self.retry_later(None, Queued::Offline, turn);
                 } else {
                     self.look(turn);
@@ -157,7 +161,12 @@ impl Draft {
                 sent.doubted = true;
                 self.look(turn);
             }
-            (Some(Ok(copy)), Some(stamp)) => self.acknowledge(copy, stamp, false, turn),
+            (Some(Ok(copy)), Some(stamp)) => {
+                if sent.doubted && turn.policy.sharing.offers.tokens {
+                    self.expect_newer(turn);
+                }
+                self.acknowledge(copy, stamp, false, turn);
+            }
             (_, stamp) => {
                 sent.fate = Fate::Stored(stamp);
                 self.load(turn);

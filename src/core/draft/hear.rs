@@ -204,7 +204,7 @@ impl Draft {
 }
 
 impl Sent {
-    fn is_unanswered(&self) -> bool {
+    pub(super) fn is_unanswered(&self) -> bool {
         match &self.fate {
             Fate::InFlight | Fate::InDoubt => true,
             Fate::Stored(_) => false,

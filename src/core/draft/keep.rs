@@ -171,10 +171,12 @@ impl Sent {
             submit: sent.submit,
             fate: Fate::InFlight,
             at: Millis(0),
+            since: None,
             fresh: false,
             parks: false,
             doubted: false,
             given_up: false,
+            unknown: false,
             told: None,
         }
     }

@@ -183,7 +183,7 @@ impl Draft {
         }
         self.journal_sent(&entry, turn);
         self.refusal = None;
-        self.sent = Some(Sent { body, changed, ..Sent::new(entry) });
+        self.sent = Some(Sent { body, changed, since: Some(turn.now), ..Sent::new(entry) });
         #[cfg(feature = "planted-defects")]
         if defect::is(Defect::SendBeforeJournal) {
             let entry = turn.out.pop();
@@ -302,7 +302,8 @@ impl Draft {
     /// After a save without a clear answer: is it there?
     pub(super) fn look(&mut self, turn: &mut Turn<'_>) {
         let is_wanted = self.sent.as_ref().is_some_and(|sent| !sent.given_up);
-        let asks_by_sending = is_wanted && self.is_applied(turn.policy);
+        let asks_by_sending =
+            is_wanted && (self.is_applied(turn.policy) || self.is_replayed(turn.policy));
         if self.key.is_some() && !asks_by_sending {
             return self.load(turn);
         }

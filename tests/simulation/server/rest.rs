@@ -82,6 +82,26 @@ impl Server {
         who: &str,
         manners: Manners,
     ) -> (Answer, Option<Stored>) {
+        let token = header(request, "Idempotency-Key").map(|token| format!("PUT {key} {token}"));
+        if let Some((text, answer)) = token.as_ref().and_then(|token| self.updated.get(token)) {
+            assert_eq!(Some(text), request.body.as_ref(), "one token, one text");
+            return (answer.clone(), None);
+        }
+        let (answer, stored) = self.rest_replace(key, request, who, manners);
+        if let (Some(token), true) = (token, stored.is_some()) {
+            let text = request.body.clone().unwrap_or_default();
+            self.updated.insert(token, (text, answer.clone()));
+        }
+        (answer, stored)
+    }
+
+    fn rest_replace(
+        &mut self,
+        key: &str,
+        request: &HttpRequest,
+        who: &str,
+        manners: Manners,
+    ) -> (Answer, Option<Stored>) {
         let stamp = header(request, "If-Match").expect("an update without a stamp");
         assert!(stamp.starts_with('"'), "a stamp that was made up: {stamp}");
         let Some(stored) = self.docs.get(key) else { return (not_found(), None) };

@@ -1,0 +1,5 @@
+// systems.test.mjs once more, on PostgreSQL with leases in Redis.
+import { onPostgresAndRedis } from "./reference.mjs";
+
+await onPostgresAndRedis();
+await import("./systems.test.mjs");
