@@ -50,13 +50,21 @@ pub enum Defect {
     HastyRetries,
     /// A wait lasts until a clock that was set back gets there.
     ClockBelieved,
-    /// A page takes over the drafts of a page that lives.
-    WrongHandover,
+    /// The next page that leads forgets what the one before has done of what a page wants.
+    WishDoneTwice,
+    /// A page is told that its edits are on disk before they are.
+    KeptTooEarly,
+    /// A page that wakes up after its turn goes on without looking at its fence.
+    FenceIgnored,
+    /// What a full disk took nothing of counts as kept.
+    FullDiskKept,
+    /// Word of a change that does not follow the base is the base all the same.
+    LostWordTrusted,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 21] = [
+    pub const ALL: [Defect; 25] = [
         Defect::SendBeforeJournal,
         Defect::SentForgotten,
         Defect::SettledTooEarly,
@@ -77,7 +85,11 @@ impl Defect {
         Defect::ServerFaultRefused,
         Defect::HastyRetries,
         Defect::ClockBelieved,
-        Defect::WrongHandover,
+        Defect::WishDoneTwice,
+        Defect::KeptTooEarly,
+        Defect::FenceIgnored,
+        Defect::FullDiskKept,
+        Defect::LostWordTrusted,
     ];
 }
 

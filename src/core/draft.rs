@@ -193,6 +193,8 @@ pub struct Draft {
     applies_here: bool,
     report: Report,
     version: u32,
+    /// The status when it was last told that something is new.
+    told: &'static str,
     /// Another page sends for this draft; this is the status there.
     mirrored: Option<&'static str>,
 }
@@ -270,6 +272,7 @@ impl Draft {
             applies_here: false,
             report: Report::default(),
             version: 0,
+            told: "",
             mirrored: None,
         }
     }
@@ -437,7 +440,17 @@ impl Draft {
 
     /* ---------------------------------------------------------------- shared by the steps */
 
+    /// Nothing may be new but that something is under way, or is not any more.
+    pub(super) fn tell_status(&mut self, turn: &mut Turn<'_>) {
+        let status = self.status();
+        let told = std::mem::replace(&mut self.told, status);
+        if self.opened && !told.is_empty() && told != status {
+            self.changed(turn);
+        }
+    }
+
     fn changed(&mut self, turn: &mut Turn<'_>) {
+        self.told = self.status();
         self.version = self.version.wrapping_add(1);
         turn.out.push(Effect::Changed(self.number));
     }

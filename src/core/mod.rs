@@ -25,6 +25,7 @@ pub mod numbers;
 pub mod op;
 pub mod order;
 pub mod outbox;
+pub mod pages;
 pub mod path;
 pub mod policy;
 pub mod prepared;

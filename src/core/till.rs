@@ -87,6 +87,10 @@ impl Till {
         let (busy, released) = self.hear(&event, now, &mut random, &mut out);
         // Also who asked while the call was under way that is answered now.
         let asked = event.asks() || self.drafts.iter().any(|draft| draft.asked_meanwhile);
+        let is_word = matches!(event, Event::Heard { .. });
+        let answers = event.answer().map(|(call, _)| call);
+        let answered = answers.and_then(|call| calling(&mut self.drafts, call));
+        let answered = answered.map(|draft| draft.number);
         let mut turn = Turn {
             policy: &self.policy,
             now,
@@ -99,12 +103,21 @@ impl Till {
         if let Err(misuse) = dispatch(&mut self.drafts, event, &mut turn) {
             turn.out.push(Effect::Refused(misuse));
         }
-        if released {
+        // Whoever asked meanwhile has this answer: the next one is not asked for.
+        for draft in self.drafts.iter_mut().filter(|draft| Some(draft.number) == answered) {
+            draft.asked_meanwhile = false;
+        }
+        // Word told what became of the call that probed: its answer will say nothing any more, so
+        // another one probes.
+        let overtaken = is_word && turn.breaker.is_open() && in_flight(&self.drafts) < busy;
+        turn.slots = turn.slots.max(usize::from(overtaken));
+        if released || overtaken {
             self.drafts.iter_mut().for_each(|draft| draft.line_up(&mut turn));
         }
         take_turns(&mut self.drafts, &mut turn);
         self.drafts.iter_mut().for_each(|draft| draft.catch_up(&mut turn));
         self.drafts.iter_mut().for_each(|draft| draft.give_back(&mut turn));
+        self.drafts.iter_mut().for_each(|draft| draft.tell_status(&mut turn));
         let mut out = turn.out;
         self.warn_once(&mut out);
         for effect in &out {

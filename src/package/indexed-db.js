@@ -111,15 +111,21 @@ class IndexedDbStore {
 
   /** This page may write from now on, and nobody else; answers the number of its term, which only grows. */
   async fence(user, page, expires = Infinity) {
-    const term = await this.#run("readwrite", (_, leases, answer) => {
+    const fenced = this.#run("readwrite", (_, leases, answer) => {
       leases.get(user).onsuccess = ({ target }) => {
         const next = (target.result?.term ?? 0) + 1;
         leases.put({ term: next, page, expires }, user);
         answer(next);
       };
     });
-    this.#terms.set(user, term);
-    return term;
+    try {
+      this.#terms.set(user, await fenced);
+    } catch (error) {
+      // A term of before would keep this page from writing when the disk takes something again.
+      this.#terms.delete(user);
+      throw error;
+    }
+    return this.#terms.get(user);
   }
 
   /** Where there are no Web Locks: the term, if the lease is this page's or free; it then lasts `ms`. Else undefined. */

@@ -28,6 +28,8 @@ export class Tabs {
   #closed = false;
   #leader = "";
   #term = 0;
+  /** The store has this page's term. */
+  #fenced = false;
   #heard = true;
   #silences = 0;
 
@@ -135,9 +137,19 @@ export class Tabs {
 
   /** A new term: whoever wrote before is fenced from here on. A disk that takes nothing does not keep a till from sending. */
   async #begin() {
-    const term = await this.#store.fence(this.#user, this.#page).catch(() => this.#term + 1);
-    this.#term = Math.max(term, this.#term);
+    const before = this.#term;
+    await this.#fence();
+    if (!this.#fenced) this.#term = before + 1;
     return true;
+  }
+
+  async #fence() {
+    try {
+      this.#term = Math.max(await this.#store.fence(this.#user, this.#page), this.#term);
+      this.#fenced = true;
+    } catch {
+      this.#fenced = false;
+    }
   }
 
   #standInLine(options = {}) {
@@ -163,11 +175,18 @@ export class Tabs {
   async #tick() {
     if (this.#closed) return;
     if (!this.#locks) {
+      const before = this.#term;
       const mine = await this.#renew().catch(() => this.#leads);
+      // A page that slept may get its lease back after another one led: it reads the journal anew.
+      if (this.#leads && this.#term !== before) this.#lose("", this.#term);
       if (mine) this.#won();
       else if (this.#leads) this.#lose("", this.#term);
     }
-    if (this.#leads) return;
+    if (this.#leads) {
+      // The disk may take it now: until then nothing keeps another page from writing.
+      if (this.#locks && !this.#fenced) await this.#fence();
+      return;
+    }
     this.#silences = this.#heard ? 0 : this.#silences + 1;
     this.#heard = false;
     if (this.#locks && this.#silences >= silences_max) {

@@ -11,29 +11,33 @@ use super::convert::{get, set};
 use super::error;
 use super::promise::Pledge;
 use super::runner::{Runner, Topic};
-use super::tabs::{bytes, count_of, is_counted, number, to_bytes, to_number, Tabs, Wanted};
+use super::tabs::{bytes, count_of, number, to_bytes, to_number, Tabs};
+use crate::core::document::Document;
 use crate::core::event::{DraftId, Effect, Event, Misuse, Take, Waiter};
 use crate::core::journal;
+use crate::core::pages::{seen, Wanted};
 
 impl Runner {
     /// What an event of this page means while another one leads.
     pub(super) fn follow(self: &Rc<Self>, tabs: &Tabs, event: Event) -> Result<(), JsValue> {
         match event {
             Event::Edit { draft, .. } | Event::Replace { draft, .. } => {
+                let shown = self.shown(draft);
                 for op in self.try_here(draft, event)? {
-                    self.want(tabs, Event::Edit { draft, op });
+                    let seen = shown.as_ref().and_then(|shown| seen(shown, &op, &self.profile));
+                    self.want(tabs, Event::Edit { draft, op }, seen);
                 }
             }
             Event::Resolve { draft, .. } => {
                 self.try_here(draft, event.clone())?;
-                self.want(tabs, event);
+                self.want(tabs, event, None);
             }
             Event::Open { .. }
             | Event::Refresh { .. }
             | Event::Create { .. }
             | Event::Save { .. }
             | Event::Submit { .. }
-            | Event::Discard { .. } => self.want(tabs, event),
+            | Event::Discard { .. } => self.want(tabs, event, None),
             // Calls, waiting and the network are the leading page's; the outbox is asked of it
             // (`Runner::call`).
             Event::SaveAnswered { .. }
@@ -50,6 +54,12 @@ impl Runner {
             | Event::Online => {}
         }
         Ok(())
+    }
+
+    /// The document as this page shows it.
+    fn shown(&self, draft: DraftId) -> Option<Document> {
+        let till = self.till.borrow();
+        Document::parse(till.draft(draft)?.text(till.policy()), &self.profile).ok()
     }
 
     /// Shows an edit at once, if it can be made; the edits that it consists of.
@@ -85,20 +95,19 @@ impl Runner {
     }
 
     /// Tells the leading page, now or as soon as there is one.
-    fn want(&self, tabs: &Tabs, event: Event) {
-        tabs.count.set(tabs.count.get() + 1);
-        let wanted = Wanted { count: tabs.count.get(), event, random: self.random() };
+    fn want(&self, tabs: &Tabs, event: Event, seen: Option<Vec<u8>>) {
+        let wanted = tabs.wants.borrow_mut().tell(event, self.random(), seen);
         if tabs.is_attached.get() {
             self.send_wanted(tabs, &wanted);
         }
-        tabs.wanted.borrow_mut().push(wanted);
     }
 
     fn send_wanted(&self, tabs: &Tabs, wanted: &Wanted) {
         let none = || (JsValue::UNDEFINED, JsValue::UNDEFINED);
         let (what, draft, (one, two)) = match &wanted.event {
             Event::Edit { draft, op } => {
-                ("edit", *draft, (to_bytes(&op.to_json()), JsValue::UNDEFINED))
+                let seen = wanted.seen.as_ref().map_or(JsValue::UNDEFINED, |seen| to_bytes(seen));
+                ("edit", *draft, (to_bytes(&op.to_json()), seen))
             }
             Event::Resolve { draft, path, take } => {
                 let value = match take {
@@ -160,33 +169,18 @@ impl Runner {
     /// This page led: what it could not write any more it tells the next leader.
     fn leave(self: &Rc<Self>, tabs: &Tabs) {
         tabs.is_leaving.set(true);
-        self.till.borrow_mut().follow();
+        let begun = tabs.wants.borrow().begun();
+        self.till.borrow_mut().follow(&begun);
         self.stop_timer();
         drop(self.feed.take());
         let runner = self.clone();
         spawn_local(async move {
             runner.journal.rest().await;
             let Some(tabs) = runner.tabs() else { return };
-            let mut unwritten = Vec::new();
-            for entry in runner.journal.unwritten() {
-                // What a page that follows has sent it sends again by itself.
-                let Some((id, op, by)) = journal::edit_of(&entry) else { continue };
-                let draft = runner.till.borrow().named(&id);
-                if let (Some(draft), Some((page, count))) = (draft, by) {
-                    if page == tabs.page {
-                        let event = Event::Edit { draft, op };
-                        unwritten.push(Wanted { count, event, random: 0 });
-                    }
-                }
-            }
+            let unwritten = runner.journal.unwritten();
             runner.forget_answered(&tabs);
-            let mut wanted = tabs.wanted.borrow_mut();
-            for request in wanted.iter_mut() {
-                tabs.count.set(tabs.count.get() + 1);
-                request.count = tabs.count.get();
-            }
-            wanted.splice(0..0, unwritten);
-            drop(wanted);
+            let named = |id: &str| runner.till.borrow().named(id);
+            tabs.wants.borrow_mut().leave(&tabs.page, &unwritten, &named);
             tabs.is_leaving.set(false);
             runner.attach_all(&tabs);
             tabs.wake();
@@ -195,15 +189,17 @@ impl Runner {
 
     /// Requests that nobody waits for any more need not be repeated.
     pub(super) fn forget_answered(&self, tabs: &Tabs) {
-        tabs.wanted.borrow_mut().retain(|wanted| match &wanted.event {
+        tabs.wants.borrow_mut().forget_answered(&|event| match event {
             Event::Save { waiter, .. } | Event::Submit { waiter, .. } => {
                 self.is_waited_for(*waiter)
             }
             Event::Open { draft, .. } | Event::Refresh { draft } | Event::Create { draft, .. } => {
                 self.is_opening(*draft)
             }
-            Event::Edit { .. } | Event::Resolve { .. } | Event::Discard { .. } => true,
-            Event::Replace { .. }
+            Event::Edit { .. }
+            | Event::Resolve { .. }
+            | Event::Discard { .. }
+            | Event::Replace { .. }
             | Event::SaveAnswered { .. }
             | Event::LoadAnswered { .. }
             | Event::FindAnswered { .. }
@@ -243,7 +239,7 @@ impl Runner {
         }
         tabs.is_attached.set(true);
         self.forget_answered(tabs);
-        for wanted in tabs.wanted.borrow().iter() {
+        for wanted in tabs.wants.borrow().list() {
             self.send_wanted(tabs, wanted);
         }
         for call in tabs.calls.borrow().iter() {
@@ -305,9 +301,7 @@ impl Runner {
             self.journal.suspect();
             self.tell_failure();
         }
-        tabs.wanted
-            .borrow_mut()
-            .retain(|wanted| !(is_counted(&wanted.event) && wanted.count <= kept));
+        tabs.wants.borrow_mut().kept(kept);
         tabs.wake();
         let asked = (asked >= 0.0).then_some(DraftId(asked as u32));
         let known = self.till.borrow().named(&id);
@@ -328,14 +322,7 @@ impl Runner {
 
     /// Edits of this page that the leader has not seen are made on top of what it says.
     fn make_again(&self, tabs: &Tabs, draft: DraftId, seen: u32) {
-        let unseen: Vec<Event> = {
-            let wanted = tabs.wanted.borrow();
-            let mine = wanted.iter().filter(|wanted| wanted.count > seen);
-            let events = mine.map(|wanted| wanted.event.clone());
-            events
-                .filter(|event| matches!(event, Event::Edit { draft: of, .. } if *of == draft))
-                .collect()
-        };
+        let unseen = tabs.wants.borrow().unseen(draft, seen);
         let (now, random) = (self.now(), self.random());
         for event in unseen {
             // What does not fit any more the leader refuses too, and says so.
@@ -343,18 +330,19 @@ impl Runner {
         }
     }
 
-    /// Resolves when all edits so far are on disk; whether they are.
+    /// Resolves when all edits so far are on disk; whether they are. What the disk did not take
+    /// before it may take now.
     pub(super) async fn durable(self: &Rc<Self>) -> bool {
         loop {
             let Some(tabs) = self.tabs().filter(|tabs| !tabs.leads.get()) else {
+                self.journal.try_again().await;
                 self.settle_journal().await;
                 match self.tabs() {
                     Some(tabs) if !tabs.leads.get() => continue,
                     Some(_) | None => return self.journal.is_kept(),
                 }
             };
-            let is_open = tabs.wanted.borrow().iter().any(|wanted| is_counted(&wanted.event));
-            if !is_open && !tabs.is_leaving.get() {
+            if !tabs.wants.borrow().is_open() && !tabs.is_leaving.get() {
                 return tabs.is_kept.get();
             }
             let (promise, pledge) = Pledge::new();

@@ -180,6 +180,14 @@ impl Journal {
         }
     }
 
+    /// What the disk did not take is tried once more.
+    pub(super) async fn try_again(self: &Rc<Self>) {
+        let has_failed = !self.failed.borrow().is_empty() && !self.fenced.get();
+        if has_failed && !self.in_memory() && self.writing.borrow().is_none() {
+            let _ = JsFuture::from(self.write()).await;
+        }
+    }
+
     /// Starts to write what waits; more entries may join until it has begun.
     fn write(self: &Rc<Self>) -> Promise {
         let journal = self.clone();

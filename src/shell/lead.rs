@@ -11,13 +11,10 @@ use wasm_bindgen_futures::{spawn_local, JsFuture};
 use super::convert::{set, text};
 use super::error;
 use super::runner::{Runner, Topic};
-use super::tabs::{bytes, counts, is_counted, number, to_bytes, to_number, Tabs};
+use super::tabs::{bytes, counts, number, to_bytes, to_number, Tabs};
 use crate::core::event::{DraftId, Event, Take};
-use crate::core::journal::{self, Heard};
 use crate::core::op::Op;
-
-/// Pages that are remembered in the journal: those that were heard last.
-const HEARD_MAX: usize = 64;
+use crate::core::pages::{bits_again, is_as_seen, is_counted, is_there};
 
 impl Runner {
     /// Goes on from the journal: at the start, or because the page that led is gone.
@@ -41,11 +38,8 @@ impl Runner {
         }
         self.skip_numbers();
         self.journal.begin();
-        let mut heard = journal::all_heard(entries.iter().copied());
-        heard.drain(..heard.len().saturating_sub(HEARD_MAX));
         if let Some(tabs) = self.tabs() {
-            tabs.heard.replace(heard.clone());
-            tabs.kept.replace(heard);
+            tabs.hearing.borrow_mut().restore(entries.iter().copied());
             tabs.leads.set(true);
             tabs.leader.replace(tabs.page.clone());
         }
@@ -71,7 +65,7 @@ impl Runner {
         let mut entries = self.till.borrow().journal();
         entries.extend(self.works.numbers.borrow().journal());
         if let Some(tabs) = self.tabs() {
-            entries.extend(tabs.heard.borrow().iter().map(journal::heard));
+            entries.extend(tabs.hearing.borrow().journal());
         }
         entries
     }
@@ -80,17 +74,24 @@ impl Runner {
     fn make_wanted(self: &Rc<Self>) {
         let Some(tabs) = self.tabs() else { return };
         self.forget_answered(&tabs);
-        let heard = tabs.heard_of(&tabs.page);
-        for wanted in tabs.wanted.take() {
-            let done = is_counted(&wanted.event) && wanted.count <= heard;
-            if !done {
-                let is_edit = matches!(wanted.event, Event::Edit { .. });
-                self.remember(&wanted.event, wanted.random);
-                let by = is_counted(&wanted.event).then_some((&*tabs.page, wanted.count));
-                let made = self.handle(wanted.event, wanted.random, by);
-                if let (true, Err(refused)) = (is_edit, made) {
-                    self.tell_refused(&tabs.page, &refused);
+        let heard = tabs.hearing.borrow().of(&tabs.page);
+        let due = tabs.wants.borrow_mut().take(heard);
+        for wanted in due {
+            let known = is_there(&self.till.borrow(), &wanted);
+            if let Some((asked, known)) = known {
+                for (_, pledge) in self.opened(asked) {
+                    pledge.keep(&super::draft::Draft::handle(self, known));
                 }
+                continue;
+            }
+            let is_edit = matches!(wanted.event, Event::Edit { .. });
+            self.remember(&wanted.event, wanted.random);
+            let by = is_counted(&wanted.event).then_some((&*tabs.page, wanted.count));
+            let made = self.check_seen(&wanted.event, wanted.seen.as_deref());
+            let random = bits_again(&wanted, self.random());
+            let made = made.and_then(|()| self.handle(wanted.event, random, by));
+            if let (true, Err(refused)) = (is_edit, made) {
+                self.tell_refused(&tabs.page, &refused);
             }
         }
     }
@@ -120,10 +121,7 @@ impl Runner {
             (to_number(&message.get(3)), text(4), to_number(&message.get(5)));
         let draft = self.till.borrow().named(&text(6));
         let (one, two) = (message.get(7), message.get(8));
-        let is_new = count > tabs.heard_of(&from);
-        if is_new {
-            tabs.hear(&from, count);
-        }
+        let is_new = tabs.hearing.borrow_mut().hear(&from, count);
         match (what.as_str(), draft) {
             ("edit" | "resolve" | "discard", Some(draft)) => {
                 if is_new {
@@ -184,8 +182,24 @@ impl Runner {
             }
             _ => Event::Discard { draft },
         };
-        if let Err(refused) = self.handle(event, self.random(), Some((from, count))) {
+        let seen = (!two.is_undefined()).then(|| bytes(two));
+        let checked = self.check_seen(&event, seen.as_deref());
+        let made = checked.and_then(|()| self.handle(event, self.random(), Some((from, count))));
+        if let Err(refused) = made {
             self.tell_refused(from, &refused);
+        }
+    }
+
+    /// A page that follows shows what was there some moments ago: nothing newer is overwritten
+    /// unseen.
+    fn check_seen(&self, event: &Event, seen: Option<&[u8]>) -> Result<(), JsValue> {
+        let Event::Edit { draft, op } = event else { return Ok(()) };
+        let till = self.till.borrow();
+        match till.draft(*draft) {
+            Some(draft) if !is_as_seen(draft, op, seen, till.policy()) => {
+                Err(error::error("changed-meanwhile", &["it was changed meanwhile; look again"]))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -285,8 +299,7 @@ impl Runner {
             }
             let is_settled = self.journal.is_settled();
             if is_settled {
-                let heard: Vec<Heard> = tabs.heard.borrow().clone();
-                tabs.kept.replace(heard);
+                tabs.hearing.borrow_mut().keep();
             }
             for draft in &drafts {
                 self.tell_draft(&tabs, "", None, *draft);
@@ -321,8 +334,8 @@ impl Runner {
             known.status().into(),
             to_bytes(&known.whole()),
             number(till.waiting() as u32),
-            counts(&tabs.heard.borrow()),
-            counts(&tabs.kept.borrow()),
+            counts(tabs.hearing.borrow().heard()),
+            counts(tabs.hearing.borrow().kept()),
             self.journal.is_kept().into(),
         ];
         drop(till);

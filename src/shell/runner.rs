@@ -19,16 +19,16 @@ use super::journal::Journal;
 use super::network::Network;
 use super::promise::Pledge;
 use super::snapshot::Snapshot;
-use super::tabs::{is_counted, is_request, Tabs, Wanted};
+use super::tabs::Tabs;
 use super::words::Words;
 use super::works::Works;
 use super::{error, outcome};
 use crate::core::call::{Call, ReleaseCall};
 use crate::core::conflict::Conflict;
 use crate::core::event::{DraftId, Effect, Event, Outcome, Waiter};
-use crate::core::journal as entries;
 use crate::core::json::list;
 use crate::core::metrics::Metrics;
+use crate::core::pages::{is_counted, is_request, standing};
 use crate::core::profile::Profile;
 use crate::core::random::Random;
 use crate::core::till::Till;
@@ -46,7 +46,7 @@ struct View {
 pub(super) struct Runner {
     pub(super) till: RefCell<Till>,
     pub(super) closed: Cell<bool>,
-    profile: Profile,
+    pub(super) profile: Profile,
     pub(super) backend: Backend,
     pub(super) journal: Rc<Journal>,
     pub(super) clock: Rc<Clock>,
@@ -170,14 +170,19 @@ impl Runner {
         let Some(tabs) = self.tabs().filter(|_| is_counted(&event)) else {
             return self.handle(event, random, None);
         };
-        let count = tabs.count.get() + 1;
+        if let Event::Edit { draft, op } = &event {
+            let till = self.till.borrow();
+            let stands = till.draft(*draft).and_then(|draft| standing(draft, op, till.policy()));
+            tabs.wants.borrow_mut().note(stands);
+        }
+        let count = tabs.wants.borrow().next();
         self.handle(event, random, Some((&tabs.page, count)))
     }
 
     /// The page waits for what this event asks; should another page lead before, it is told.
     pub(super) fn remember(&self, event: &Event, random: u128) {
         let Some(tabs) = self.tabs().filter(|_| is_request(event)) else { return };
-        tabs.wanted.borrow_mut().push(Wanted { count: 0, event: event.clone(), random });
+        tabs.wants.borrow_mut().remember(event.clone(), random);
         self.forget_answered(&tabs);
     }
 
@@ -218,23 +223,13 @@ impl Runner {
         refused
     }
 
-    /// Says in the journal whose edits these are. A whole document that is handed over is many:
-    /// each has a count of its own.
-    fn tag(&self, effects: &mut [Effect], page: &str, mut count: u32) {
+    /// Says in the journal whose edits these are.
+    fn tag(&self, effects: &mut [Effect], page: &str, count: u32) {
         let Some(tabs) = self.tabs() else { return };
-        for effect in effects {
-            if let Effect::Journal(entry) = effect {
-                if entries::edit_of(entry).is_some() {
-                    *entry = entries::tagged(entry, page, count);
-                    count += 1;
-                }
-            }
-        }
-        let last = count.saturating_sub(1);
+        let last = tabs.hearing.borrow_mut().tag(effects, page, count);
         if page == tabs.page {
-            tabs.count.set(last.max(tabs.count.get()));
+            tabs.wants.borrow_mut().made(last);
         }
-        tabs.hear(page, last.max(tabs.heard_of(page)));
     }
 
     /// Journal first, send second, answer third; that something changed is shown at once.
@@ -272,6 +267,10 @@ impl Runner {
         if let Some(tabs) = self.tabs().filter(|tabs| self.journal.is_fenced() && tabs.leads.get())
         {
             self.on_leader(&tabs, String::new());
+        } else if let Some(tabs) =
+            self.tabs().filter(|_| self.journal.is_settled() && self.journal.is_kept())
+        {
+            tabs.wants.borrow_mut().settle();
         }
         self.tell_failure();
     }

@@ -26,8 +26,9 @@ use wasm_bindgen::prelude::*;
 use super::convert::text;
 use super::promise::Pledge;
 use super::runner::Runner;
-use crate::core::event::{DraftId, Event};
+use crate::core::event::DraftId;
 use crate::core::journal::Heard;
+use crate::core::pages::{Hearing, Wants};
 
 #[wasm_bindgen(module = "/src/package/tabs.js")]
 extern "C" {
@@ -48,15 +49,6 @@ extern "C" {
     fn close(this: &Line);
 }
 
-/// Something that the leading page is told, and again if another page leads before it has said
-/// that it is on disk (an edit) or done (a request).
-pub(super) struct Wanted {
-    pub(super) count: u32,
-    pub(super) event: Event,
-    /// The chance that a new document's token is made of.
-    pub(super) random: u128,
-}
-
 /// What the leading page is asked about the outbox, or about a document that need not be open
 /// here; asked again of the next one until it is answered.
 pub(super) struct Call {
@@ -65,23 +57,6 @@ pub(super) struct Call {
     pub(super) one: JsValue,
     pub(super) two: JsValue,
     pub(super) pledge: Pledge,
-}
-
-/// Whether somebody waits for what this event asks, until it is answered.
-pub(super) fn is_request(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Open { .. }
-            | Event::Refresh { .. }
-            | Event::Create { .. }
-            | Event::Save { .. }
-            | Event::Submit { .. }
-    )
-}
-
-/// Whether the leading page does this once, however often it is told.
-pub(super) fn is_counted(event: &Event) -> bool {
-    matches!(event, Event::Edit { .. } | Event::Resolve { .. } | Event::Discard { .. })
 }
 
 /// One page of a till that may have several.
@@ -95,8 +70,7 @@ pub(super) struct Tabs {
     pub(super) leader: RefCell<String>,
     pub(super) attaching: RefCell<Vec<DraftId>>,
     pub(super) is_attached: Cell<bool>,
-    pub(super) count: Cell<u32>,
-    pub(super) wanted: RefCell<Vec<Wanted>>,
+    pub(super) wants: RefCell<Wants>,
     pub(super) calls: RefCell<Vec<Call>>,
     /// Those who wait for the leader to have everything on disk, or for another one.
     pub(super) news: RefCell<Vec<Pledge>>,
@@ -106,9 +80,8 @@ pub(super) struct Tabs {
     pub(super) is_leaving: Cell<bool>,
     /// The leader: some page follows.
     pub(super) is_followed: Cell<bool>,
-    /// How far each page was heard, and how much of that is on disk.
-    pub(super) heard: RefCell<Vec<Heard>>,
-    pub(super) kept: RefCell<Vec<Heard>>,
+    /// The leader: how far it heard each page.
+    pub(super) hearing: RefCell<Hearing>,
     /// Drafts of which the followers do not know the newest state.
     pub(super) untold: RefCell<Vec<DraftId>>,
     pub(super) is_telling: Cell<bool>,
@@ -143,15 +116,13 @@ impl Tabs {
             leader: RefCell::default(),
             attaching: RefCell::default(),
             is_attached: Cell::new(false),
-            count: Cell::new(0),
-            wanted: RefCell::default(),
+            wants: RefCell::default(),
             calls: RefCell::default(),
             news: RefCell::default(),
             is_kept: Cell::new(true),
             is_leaving: Cell::new(false),
             is_followed: Cell::new(false),
-            heard: RefCell::default(),
-            kept: RefCell::default(),
+            hearing: RefCell::default(),
             untold: RefCell::default(),
             is_telling: Cell::new(false),
         })
@@ -191,19 +162,6 @@ impl Tabs {
         for pledge in self.news.take() {
             pledge.keep(&JsValue::UNDEFINED);
         }
-    }
-
-    /// How far a page was heard.
-    pub(super) fn heard_of(&self, page: &str) -> u32 {
-        let heard = self.heard.borrow();
-        heard.iter().find(|(known, _)| known == page).map_or(0, |(_, count)| *count)
-    }
-
-    /// A page was heard this far.
-    pub(super) fn hear(&self, page: &str, count: u32) {
-        let mut heard = self.heard.borrow_mut();
-        heard.retain(|(known, _)| known != page);
-        heard.push((page.to_owned(), count));
     }
 }
 

@@ -4,6 +4,7 @@
 use restamp::core::event::{DraftId, Event};
 use restamp::core::journal::{all_heard, edit_of, heard, key_of_settled, replay, tagged};
 use restamp::core::op::Op;
+use restamp::core::pages::{is_as_seen, seen, Wants};
 use restamp::core::till::{RestoreError, Till};
 use restamp::core::time::Millis;
 use serde_json::json;
@@ -148,7 +149,7 @@ fn a_page_that_leads_no_more_sends_nothing_and_waits_for_nothing() {
     desk.save();
     desk.answer(restamp::core::call::SaveOutcome::Unavailable { retry_after: None });
     assert!(desk.till.next_wake().is_some());
-    desk.till.follow();
+    desk.till.follow(&[]);
     assert_eq!((desk.till.next_wake(), desk.status()), (None, "waiting"));
     desk.scan("r2");
     assert_eq!(desk.made.len(), 1);
@@ -187,4 +188,87 @@ fn a_journal_that_cannot_be_read_changes_nothing_at_a_hand_over() {
     assert!(matches!(till.take_over(&[broken], DraftId(20)), Err(RestoreError::Journal(_))));
     assert!(till.mirror(THEIRS, broken, "clean").is_err());
     assert_eq!(shown(&till, "r1"), "1");
+}
+
+#[test]
+fn edits_of_a_page_wait_for_no_draft_that_is_being_opened() {
+    let desk = Desk::open();
+    let copy = desk.till.draft(D).expect("a draft").foundation();
+    let mut till = Till::new(policy());
+    till.handle(Event::Open { draft: DraftId(3), key: KEY.to_owned() }, Millis(0), 1);
+    assert_eq!(till.adopt(THEIRS, &copy), Ok(THEIRS), "the one that is being opened shows nothing");
+    assert_eq!(shown(&till, "r1"), "1");
+}
+
+#[test]
+fn two_drafts_of_one_document_keep_their_names_at_a_hand_over() {
+    let (one, two) = (Desk::open(), Desk::open());
+    let state = |desk: &Desk| desk.till.draft(D).expect("a draft").foundation();
+    let mut till = Till::new(policy());
+    assert_eq!(till.adopt(DraftId(1), &state(&one)), Ok(DraftId(1)));
+    let name = till.draft(DraftId(1)).expect("a draft").id().to_owned();
+    // The same name again is the same draft, whatever else there is of the document.
+    let renamed = String::from_utf8(state(&two)).expect("UTF-8").replace(&name, "another");
+    let mut other = Till::new(policy());
+    other.mirror(DraftId(1), renamed.as_bytes(), "clean").expect("a state");
+    other.mirror(DraftId(2), &state(&one), "clean").expect("a state");
+    assert_eq!(other.adopt(DraftId(9), &state(&one)), Ok(DraftId(2)));
+}
+
+#[test]
+fn a_document_that_had_ended_is_not_open_again_after_a_hand_over() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    let copy = String::from_utf8(desk.till.draft(D).expect("a draft").foundation()).expect("UTF-8");
+    let ended = copy.replacen("\"docstatus\":0", "\"docstatus\":1", 1);
+    assert_ne!(ended, copy, "the base shows how it stands");
+    let mut till = Till::new(policy());
+    till.adopt(THEIRS, ended.as_bytes()).expect("a state");
+    assert_eq!(status(&till), "closed");
+}
+
+#[test]
+fn a_sale_that_was_begun_as_the_page_lost_its_turn_is_no_draft_of_it_any_more() {
+    let mut desk = Desk::open();
+    desk.till.follow(&[D]);
+    assert!(desk.till.draft(D).is_none(), "the next page begins it");
+}
+
+#[test]
+fn an_edit_of_a_page_that_follows_overwrites_nothing_newer_than_it_shows() {
+    let mut desk = Desk::open();
+    let follower = follower(&desk);
+    let set = json!([{"op": "set", "path": "posa_notes", "value": "mine"}]);
+    let set = Op::parse_list(set.to_string().as_bytes()).expect("an op").remove(0);
+    let text = follower.draft(THEIRS).expect("a draft").text(&policy());
+    let text = restamp::core::document::Document::parse(text, &policy().profile).expect("JSON");
+    let before = seen(&text, &set, &policy().profile).expect("a value is stated");
+    let as_seen = |desk: &Desk| {
+        let draft = desk.till.draft(D).expect("a draft");
+        is_as_seen(draft, &set, Some(&before), &policy())
+    };
+    assert!(as_seen(&desk));
+    desk.edit(json!({"op": "set", "path": "posa_notes", "value": "theirs"}));
+    assert!(!as_seen(&desk));
+    let step = json!([{"op": "increment", "path": "items[r1].qty", "by": "1"}]);
+    let step = Op::parse_list(step.to_string().as_bytes()).expect("an op").remove(0);
+    assert_eq!(seen(&text, &step, &policy().profile), None, "a step overwrites nothing");
+}
+
+#[test]
+fn what_a_page_made_and_could_not_write_is_told_before_what_it_asked() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    let entry = tagged(desk.journal.last().expect("an edit"), "p1", 4);
+    let mut wants = Wants::default();
+    wants.made(4);
+    wants.remember(Event::Refresh { draft: D }, 0);
+    wants.leave("p1", &[entry], &|_| Some(D));
+    let told: Vec<(u32, bool)> = wants
+        .list()
+        .iter()
+        .map(|wanted| (wanted.count, matches!(wanted.event, Event::Edit { .. })))
+        .collect();
+    assert_eq!(told, [(4, true), (5, false)]);
+    assert_eq!(wants.take(4).len(), 1, "the edit is known there");
 }

@@ -7,7 +7,7 @@ use restamp::core::op::Op;
 use serde_json::{json, Value};
 
 use crate::model::{hundredths, rate, Place, What};
-use crate::page::About;
+use crate::page::{About, For, Waits};
 use crate::server::Document;
 use crate::world::{sale, Arrival, World};
 
@@ -73,36 +73,25 @@ impl World {
         let till = self.pages[page].till.as_ref().expect("a till");
         self.tell(|| format!("page{page} opens {key}"));
         if let Some(draft) = till.find(&key) {
-            self.handle(page, Event::Refresh { draft }, About::Nothing);
-            return;
+            self.dispatch(page, Event::Refresh { draft }, About::Nothing);
+        } else if self.pages[page].opening.iter().all(|(_, known, _)| *known != key) {
+            self.begin_open(page, &key, For::Own);
         }
-        let is_opening = |cart: &usize| {
-            let cart = &self.model.carts[*cart];
-            cart.opens.as_ref() == Some(&key) && cart.truth.is_none()
-        };
-        if self.pages[page].carts.values().any(is_opening) {
-            return;
-        }
-        let (draft, cart) = self.new_cart(page, false);
-        self.model.carts[cart].opens = Some(key.clone());
-        self.handle(page, Event::Open { draft, key }, About::Nothing);
     }
 
     fn create(&mut self, page: usize) {
-        let (draft, cart) = self.new_cart(page, true);
-        self.tell(|| format!("page{page} begins a sale, cart{cart}"));
+        self.pages[page].numbers += 1;
+        let draft = DraftId(self.pages[page].numbers);
+        self.tell(|| format!("page{page} begins a sale"));
+        self.pages[page].opening.push((draft.0, String::new(), For::Own));
         let document = sale().to_string().into_bytes();
-        self.handle(page, Event::Create { draft, document }, About::Nothing);
+        self.dispatch(page, Event::Create { draft, document }, About::Nothing);
     }
 
     fn discard(&mut self, page: usize, number: u32) {
         let cart = self.pages[page].carts[&number];
         self.tell(|| format!("page{page} discards cart{cart}"));
-        let place = self.next_place(page);
-        self.model.drop_edits(cart, place, |_| true);
-        self.model.carts[cart].discarded.get_or_insert(place);
-        self.model.carts[cart].wishes.push((place, None));
-        self.handle(page, Event::Discard { draft: DraftId(number) }, About::Nothing);
+        self.dispatch(page, Event::Discard { draft: DraftId(number) }, About::Nothing);
     }
 
     fn submit(&mut self, page: usize, number: u32) {
@@ -114,30 +103,37 @@ impl World {
         let seen = total(&document);
         let expects = self.people.percent(70);
         self.tell(|| format!("page{page} submits cart{cart} for {seen}"));
-        let waiter = self.waiter(page, cart);
+        let about = About::Wish(expects.then_some(seen));
+        let waiter = self.waiter(page, cart, about.clone());
         let expected_total = expects
             .then(|| rust_decimal::Decimal::from_i128_with_scale(seen, 4).normalize().to_string());
         let event = Event::Submit { draft: DraftId(number), waiter, expected_total };
-        self.handle(page, event, About::Wish(cart, expects.then_some(seen)));
+        self.dispatch(page, event, about);
     }
 
     pub fn save(&mut self, page: usize, number: u32) {
         let cart = self.pages[page].carts[&number];
         self.tell(|| format!("page{page} saves cart{cart}"));
-        let waiter = self.waiter(page, cart);
+        let waiter = self.waiter(page, cart, About::Nothing);
         let event = Event::Save { draft: DraftId(number), waiter };
-        self.handle(page, event, About::Nothing);
+        self.dispatch(page, event, About::Nothing);
     }
 
-    fn waiter(&mut self, page: usize, cart: usize) -> Waiter {
-        let edits = self.model.open_edits(cart).map(|(serial, _)| serial).collect();
+    /// Who waits for all that this page shows.
+    fn waiter(&mut self, page: usize, cart: usize, about: About) -> Waiter {
+        let open = self.model.open_edits(cart).map(|(serial, _)| serial);
+        let mut edits: Vec<usize> = open.filter(|serial| self.shows(page, *serial)).collect();
+        edits.extend(self.model.told().into_iter().filter(|serial| {
+            self.model.edits[*serial].cart == cart && self.model.edits[*serial].page == page
+        }));
         self.serial += 1;
-        self.pages[page].waiters.insert(self.serial as u32, (cart, edits));
+        self.pages[page].waiters.insert(self.serial as u32, Waits { cart, edits, about });
         Waiter(self.serial as u32)
     }
 
-    fn next_place(&self, page: usize) -> Place {
-        Place { page, entry: self.pages[page].written + 1 }
+    /// Whether the page knows of this edit: it leads, or made it.
+    fn shows(&self, page: usize, serial: usize) -> bool {
+        self.pages[page].leads || self.model.edits[serial].page == page
     }
 
     /* ------------------------------------------------------------ edits */
@@ -165,6 +161,13 @@ impl World {
         let Some(document) = self.document(page, number) else { return false };
         let rows: Vec<(String, i64)> = rows(&document).collect();
         let ids: Vec<String> = rows.iter().map(|(id, _)| id.clone()).collect();
+        if let Some(places) = &mut self.places {
+            match places.below(12) {
+                0 => return self.put_elsewhere(page, number, &ids),
+                1 => return self.hand_over(page, number, document),
+                _ => {}
+            }
+        }
         self.serial += 1;
         let name = format!("p{page}x{}", self.serial);
         let by = [100, 100, 10, 25][self.people.below(4) as usize];
@@ -221,17 +224,27 @@ impl World {
         self.serial += 1;
         let value = format!("v{}", self.serial);
         let cart = self.pages[page].carts[&number];
+        let seen = self.seen(cart, field, &document);
+        let op = json!({"op": "set", "path": field, "value": value});
+        self.make(page, number, &op, What::Set { field: field.to_owned(), value, seen })
+    }
+
+    /// What a cashier who types into a field has seen there of others.
+    fn seen(&self, cart: usize, field: &str, document: &Document) -> String {
         let own = self.model.open_edits(cart).filter_map(|(_, edit)| match &edit.what {
             What::Set { field: known, seen, .. } if known == field => Some(seen.clone()),
             _ => None,
         });
         let shown = document.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
-        let seen = own.last().unwrap_or(shown);
-        let op = json!({"op": "set", "path": field, "value": value});
-        self.make(page, number, &op, What::Set { field: field.to_owned(), value, seen })
+        own.last().unwrap_or(shown)
     }
 
     fn make(&mut self, page: usize, number: u32, op: &Value, what: What) -> bool {
+        let cart = self.pages[page].carts[&number];
+        self.make_op(page, number, op, About::Edits(cart, vec![what]))
+    }
+
+    fn make_op(&mut self, page: usize, number: u32, op: &Value, about: About) -> bool {
         if self.status(page, number) == "closed" {
             return false;
         }
@@ -239,8 +252,39 @@ impl World {
         self.tell(|| format!("page{page} cart{cart} {op}"));
         let ops = Op::parse_list(json!([op]).to_string().as_bytes()).expect("an op");
         let op = ops.into_iter().next().expect("one");
-        let event = Event::Edit { draft: DraftId(number), op };
-        self.handle(page, event, About::Edit(cart, what))
+        self.dispatch(page, Event::Edit { draft: DraftId(number), op }, about)
+    }
+
+    /// A row after another one, or to the front: nothing that the model counts.
+    fn put_elsewhere(&mut self, page: usize, number: u32, ids: &[String]) -> bool {
+        let Some(places) = &mut self.places else { return true };
+        let (row, after) = (places.pick(ids).cloned(), places.pick(ids).cloned());
+        let Some(row) = row else { return true };
+        let after = after.filter(|after| *after != row);
+        let op = json!({"op": "move", "table": "items", "row": row, "after": after});
+        self.make_op(page, number, &op, About::Nothing)
+    }
+
+    /// The whole document as it shall be: with a new row, and something typed.
+    fn hand_over(&mut self, page: usize, number: u32, mut document: Document) -> bool {
+        if self.status(page, number) == "closed" {
+            return false;
+        }
+        let cart = self.pages[page].carts[&number];
+        self.serial += 1;
+        let (id, value) = (format!("p{page}x{}", self.serial), format!("v{}", self.serial));
+        let Some(items) = document.get_mut("items").and_then(Value::as_array_mut) else {
+            return true;
+        };
+        items.push(json!({"posa_row_id": id, "item_code": "TEA", "qty": 1, "rate": 3.1}));
+        let seen = self.seen(cart, "custom_f1", &document);
+        document.insert("custom_f1".into(), json!(value));
+        self.tell(|| format!("page{page} cart{cart} hands over {id} {value}"));
+        let field = "custom_f1".to_owned();
+        let whats = vec![What::Row { id, qty: 100 }, What::Set { field, value, seen }];
+        let document = Value::Object(document).to_string().into_bytes();
+        let event = Event::Replace { draft: DraftId(number), document };
+        self.dispatch(page, event, About::Edits(cart, whats))
     }
 
     /* ------------------------------------------------------------ answers */
@@ -249,24 +293,22 @@ impl World {
     pub fn answer(&mut self, page: usize, number: u32) {
         let cart = self.pages[page].carts[&number];
         let draft = self.pages[page].till.as_ref().and_then(|till| till.draft(DraftId(number)));
-        let conflict = draft.expect("a draft").conflicts()[0].clone();
-        let Some(takes_mine) = self.decide(cart, &conflict) else { return };
+        // The page that leads has not seen the last answer yet.
+        let Some(conflict) = draft.expect("a draft").conflicts().first().cloned() else { return };
+        let Some(takes_mine) = self.decide(page, cart, &conflict) else { return };
         let take = if takes_mine { Take::Mine } else { Take::Theirs };
         self.ran.asked += 1;
         self.tell(|| {
             let reason = conflict.reason.code();
             format!("page{page} cart{cart} answers {} {reason} {take:?}", conflict.path)
         });
-        let place = self.next_place(page);
         let path = conflict.path.clone();
         let event = Event::Resolve { draft: DraftId(number), path, take };
-        // What the answer means for the model comes first: the save may go out at once.
-        self.learn(cart, &conflict, takes_mine, place);
-        self.handle(page, event, About::Nothing);
+        self.dispatch(page, event, About::Answer(Box::new(conflict), takes_mine));
     }
 
     /// Mine, theirs, or not yet.
-    fn decide(&mut self, cart: usize, conflict: &Conflict) -> Option<bool> {
+    fn decide(&mut self, page: usize, cart: usize, conflict: &Conflict) -> Option<bool> {
         let row = row_of(&conflict.path);
         let takes_mine = self.people.percent(50);
         match conflict.reason {
@@ -282,7 +324,11 @@ impl World {
             }
             // Nobody else types into a cart's own field.
             Reason::BothChanged if conflict.path.starts_with("custom_f") => Some(takes_mine),
-            // Except that what was discarded may have been stored.
+            // But two pages may, of which one slept and led on a copy from before.
+            Reason::BothChanged if self.devices[self.pages[page].device].pages_opened > 1 => {
+                Some(true)
+            }
+            // And what was discarded may have been stored.
             Reason::BothChanged if self.model.carts[cart].discarded.is_some() => Some(takes_mine),
             Reason::RemovedAgainstEdit | Reason::SameRowId if row.is_some() => Some(takes_mine),
             // The answer about a row may have been a typed quantity.
@@ -296,7 +342,7 @@ impl World {
         }
     }
 
-    fn learn(&mut self, cart: usize, conflict: &Conflict, takes_mine: bool, place: Place) {
+    pub fn learn(&mut self, cart: usize, conflict: &Conflict, takes_mine: bool, place: Place) {
         let path = conflict.path.as_str();
         match (conflict.reason, row_of(path)) {
             (Reason::AnswerLost, _) => {
@@ -317,9 +363,14 @@ impl World {
                 if takes_mine {
                     self.model.insists(cart, path, &theirs, place);
                 } else {
-                    let is_it =
-                        |what: &What| matches!(what, What::Set { field, .. } if field == path);
-                    self.model.drop_edits(cart, place, is_it);
+                    // What another page typed after the question arose is not asked about.
+                    let mine = conflict.mine.as_deref().unwrap_or(b"null");
+                    let mine: Value = serde_json::from_slice(mine).expect("JSON");
+                    let asked = self.model.typed_until(cart, path, mine.as_str().unwrap_or(""));
+                    self.model.drop_edits(cart, place, |what| {
+                        matches!(what, What::Set { field, value, .. }
+                            if field == path && asked.contains(value))
+                    });
                 }
             }
             (_, Some(row)) => {

@@ -4,9 +4,15 @@ use restamp::core::defect::{self, Defect};
 
 use crate::run;
 
-/// Whether pages take over what other pages still hold: this defect is in the second runner.
-pub fn is_handover_wrong() -> bool {
-    defect::is(Defect::WrongHandover)
+/// Whether a page writes the journal though another one's turn has begun. This defect and the next
+/// are in the second runner: the stores and `durable()` are JavaScript's.
+pub fn is_fence_ignored() -> bool {
+    defect::is(Defect::FenceIgnored)
+}
+
+/// Whether what a full disk took nothing of counts as kept.
+pub fn is_full_disk_kept() -> bool {
+    defect::is(Defect::FullDiskKept)
 }
 
 /// The first seed that catches a defect, among so many.

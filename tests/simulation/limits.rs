@@ -29,10 +29,16 @@ pub enum Fault {
     Office,
     /// Documents are submitted, cancelled, deleted, and their names given to others.
     Ending,
+    /// Pages are closed.
+    Close,
+    /// Disks take nothing for a while.
+    Full,
+    /// The server's word of changes: late, twice, out of order, lost.
+    Word,
 }
 
 impl Fault {
-    pub const ALL: [(Fault, &'static str); 12] = [
+    pub const ALL: [(Fault, &'static str); 15] = [
         (Fault::Lost, "lost"),
         (Fault::Late, "late"),
         (Fault::Doubled, "doubled"),
@@ -45,6 +51,9 @@ impl Fault {
         (Fault::Pages, "pages"),
         (Fault::Office, "office"),
         (Fault::Ending, "ending"),
+        (Fault::Close, "close"),
+        (Fault::Full, "full"),
+        (Fault::Word, "word"),
     ];
 
     fn bit(self) -> u32 {

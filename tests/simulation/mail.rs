@@ -26,6 +26,10 @@ impl World {
         };
         if let Some(token) = &token {
             self.model.captures(cart, token);
+            match self.pages[page].journal.is_lost {
+                true => self.pages[page].sent_in_memory = true,
+                false => self.model.check_kept(cart, token),
+            }
         }
         let request = self.adapter.request(&call).expect("a call of a draft");
         let session = self.devices[self.pages[page].device].session;
@@ -40,7 +44,8 @@ impl World {
     /// One call of a draft at a time. Of two drafts of one document, which came together from two
     /// pages, a load does not say whose it is.
     fn check_overlap(&self, page: usize, mail: &Mail) {
-        let flying = self.pages[page].in_flight.values();
+        let is_awaited = |mail: &&Rc<Mail>| !self.pages[page].overtaken.contains(&mail.id);
+        let flying = self.pages[page].in_flight.values().filter(is_awaited);
         let (drafts, calls) = match &mail.call {
             Call::Create(_) | Call::Find { .. } => {
                 (1, flying.filter(|other| other.cart == mail.cart).count())
@@ -161,6 +166,8 @@ impl World {
         let signed_in = device.is_signed_in && device.session == mail.session;
         let name = device.name.clone();
         self.model.carts[mail.cart].on_the_way -= 1;
+        let key = key_of(&mail.call).unwrap_or_default().to_owned();
+        let before = self.stamp_before(&key);
         let (answer, stored) = self.server.handle(&mail.request, &name, signed_in);
         self.tell(|| {
             format!("  server: cart{} {} {}", mail.cart, named(&mail.call), answer.status)
@@ -170,12 +177,16 @@ impl World {
             let token = mail.token.as_ref().expect("only saves are stored");
             self.tell(|| format!("  server holds {} {}", stored.key, shown(document)));
             self.model.stored(mail.cart, token, &stored, document);
+            self.tell_of_change(&stored.key, before, Some(token));
         }
         answer
     }
 
     pub fn at_page(&mut self, mail: &Rc<Mail>, answer: &Answer) {
         let was_awaited = self.pages[mail.page].in_flight.remove(&mail.id).is_some();
+        if !self.pages[mail.page].leads {
+            return;
+        }
         let response =
             HttpResponse { status: answer.status, headers: &answer.headers, body: &answer.body };
         let event = self.meaning(mail, &response);
@@ -240,7 +251,7 @@ impl World {
     }
 }
 
-fn key_of(call: &Call) -> Option<&str> {
+pub fn key_of(call: &Call) -> Option<&str> {
     match call {
         Call::Update(update) => Some(&update.key),
         Call::Load { key } => Some(key),

@@ -16,7 +16,11 @@ mod backend;
 mod cashier;
 mod chance;
 mod defects;
+mod disk;
+mod follow;
+mod life;
 mod limits;
+mod line;
 mod mail;
 mod model;
 mod network;
@@ -25,6 +29,8 @@ mod page;
 mod rest;
 mod run;
 mod server;
+mod tabs;
+mod word;
 mod world;
 
 use limits::Limits;
@@ -33,9 +39,11 @@ use world::World;
 
 /// Seeds of the ordinary test run.
 const SEEDS: (u64, u64) = (0, 1_500);
-/// Seeds that once failed.
-const FAILED_ONCE: [u64; 9] =
-    [1_127, 105_756, 111_726, 113_405, 113_905, 122_047, 132_445, 2_033_848, 2_054_411];
+/// Seeds that once failed, since pages lead and follow; what they found is in `RESULTS.md`.
+const FAILED_ONCE: [u64; 18] = [
+    268, 324, 382, 1_259, 1_828, 2_009, 2_298, 2_327, 3_253, 3_407, 3_535, 4_234, 7_472, 9_236,
+    9_820, 11_113, 13_167, 2_033_848,
+];
 /// Each planted defect is caught within that many seeds.
 const SEEDS_TO_CATCH: u64 = 2_000;
 
@@ -50,15 +58,16 @@ fn worlds_come_to_rest_with_every_edit_once() {
     if let Some(seconds) = env("RESTAMP_SECONDS") {
         return as_long_as_told(seconds.parse().expect("a number"));
     }
-    let (first, end) = env("RESTAMP_SEEDS").map_or(SEEDS, |text| {
+    if let Some(text) = env("RESTAMP_SEEDS") {
         let (first, end) = text.split_once("..").expect("first..end");
-        (first.parse().expect("a number"), end.parse().expect("a number"))
-    });
+        let (first, end) = (first.parse().expect("a number"), end.parse().expect("a number"));
+        return report(run::all(&run::seeds(first, end), None));
+    }
     for seed in FAILED_ONCE {
         let ran = run::attempt(seed, Limits::NONE, None);
         assert!(ran.is_ok(), "{}", ran.unwrap_err().report(None));
     }
-    report(run::all(&run::seeds(first, end), None));
+    report(run::all(&run::seeds(SEEDS.0, SEEDS.1), None));
 }
 
 #[test]

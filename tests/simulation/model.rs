@@ -11,23 +11,37 @@ use serde_json::Value;
 
 use crate::server::{decimal, Document, Stored};
 
+mod kept;
+mod settle;
+
 /// One edit that a cashier made, or one that an answer to a question made.
 #[derive(Debug, Clone)]
 pub struct Edit {
     pub cart: usize,
     pub what: What,
     pub state: State,
-    /// Its place in the journal of its page.
-    pub place: Place,
+    /// The page that it was made on, and that page's count.
+    pub page: usize,
+    pub count: u32,
+    /// Its entries in journals: of the page that leads, and of one that only believes it does.
+    pub places: Vec<Place>,
+    /// It was said to be kept.
+    pub is_promised: bool,
+    /// It was said that it may not be kept.
+    pub is_doubted: bool,
     /// The page was told by the server itself that this is stored.
     pub heard: bool,
 }
 
-/// The page and the number of an entry in its journal.
+/// The number of an entry of a journal: one for each that any page of the world takes.
+pub type Place = u64;
+
+/// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub page: usize,
-    pub entry: u64,
+enum Fate {
+    Pending,
+    Kept,
+    Lost,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,13 +81,17 @@ pub enum What {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// Made on a page, and not yet by the one that leads.
+    Told,
     /// To be stored, asked about or left over.
     Open,
     /// In the document that the server held then; or nothing is left to store.
     Stored,
     /// Given up by a person's answer, which stands at this place of a journal.
     Dropped(Place),
-    /// Never durable, and its page is gone.
+    /// It could not be made any more, and that was told.
+    Refused,
+    /// Never durable, and nobody has it any more.
     Vanished,
 }
 
@@ -97,12 +115,9 @@ pub struct Truth {
 /// What one cashier does with one document on one device, over all pages that it lives in.
 #[derive(Debug, Clone, Default)]
 pub struct Cart {
-    /// The page that holds it, and its number there.
-    pub page: Option<(usize, u32)>,
+    pub device: usize,
     /// The document that it is about, once the server has it.
     pub truth: Option<usize>,
-    /// The key that it was opened by.
-    pub opens: Option<String>,
     /// A sale of its own.
     pub is_sale: bool,
     pub edits: Vec<usize>,
@@ -141,6 +156,12 @@ pub struct Model {
     /// What saves contain, and the total that was seen by who wanted to submit, by cart and token.
     contained: BTreeMap<(usize, String), Contained>,
     stored_tokens: BTreeSet<(usize, String)>,
+    /// All entries of journals.
+    entries: Vec<Fate>,
+    /// Edits by the page that they were made on and its count.
+    by_count: BTreeMap<(usize, u32), usize>,
+    /// Answers and givings up that were done, by page and count.
+    done: BTreeMap<(usize, u32), Place>,
 }
 
 /// Fields that cashiers type into.
@@ -210,11 +231,6 @@ fn read(document: &Document, into: &mut Truth) {
 }
 
 impl Model {
-    pub fn add_edit(&mut self, cart: usize, what: What, place: Place) {
-        self.carts[cart].edits.push(self.edits.len());
-        self.edits.push(Edit { cart, what, state: State::Open, place, heard: false });
-    }
-
     pub fn open_edits(&self, cart: usize) -> impl Iterator<Item = (usize, &Edit)> {
         let edits = self.carts[cart].edits.iter().map(|serial| (*serial, &self.edits[*serial]));
         edits.filter(|(_, edit)| edit.is_open())
@@ -251,14 +267,28 @@ impl Model {
         }
     }
 
+    /// What was typed into a field up to this value, or all of it.
+    pub fn typed_until(&self, cart: usize, path: &str, last: &str) -> Vec<String> {
+        let typed = self.open_edits(cart).filter_map(|(_, edit)| match &edit.what {
+            What::Set { field, value, .. } if field == path => Some(value.clone()),
+            _ => None,
+        });
+        let mut typed: Vec<String> = typed.collect();
+        if let Some(at) = typed.iter().rposition(|value| value == last) {
+            typed.truncate(at + 1);
+        }
+        typed
+    }
+
     /// A person saw `theirs` and wants their own value all the same.
     pub fn insists(&mut self, cart: usize, path: &str, theirs: &str, place: Place) {
         let mut own = None;
         let mut is_open = false;
         for serial in &self.carts[cart].edits {
             let edit = &mut self.edits[*serial];
+            let is_gone = edit.is_gone();
             if let What::Set { field, value, seen } = &mut edit.what {
-                if field == path && edit.state != State::Vanished {
+                if field == path && !is_gone {
                     theirs.clone_into(seen);
                     own = Some(value.clone());
                     is_open |= edit.state == State::Open;
@@ -267,31 +297,12 @@ impl Model {
         }
         // It had been stored, unheard, and was overwritten by somebody who saw it.
         if let (Some(value), false) = (own, is_open) {
-            let (field, seen) = (path.to_owned(), theirs.to_owned());
-            self.add_edit(cart, What::Set { field, value, seen }, place);
-        }
-    }
-
-    /// A page died; its journal holds the entries up to `last`.
-    pub fn crashed(&mut self, page: usize, last: u64) {
-        let is_lost = |place: Place| place.page == page && place.entry > last;
-        for edit in &mut self.edits {
-            if matches!(edit.state, State::Dropped(place) if is_lost(place)) {
-                edit.state = State::Open;
-            }
-            if is_lost(edit.place) && edit.state != State::Vanished {
-                assert_ne!(edit.state, State::Stored, "sent before it was durable: {edit:?}");
-                edit.state = State::Vanished;
-            }
-            if self.carts[edit.cart].page.is_some_and(|(of, _)| of == page) {
-                edit.heard = false;
-            }
-        }
-        for cart in &mut self.carts {
-            cart.tokens.retain(|(place, _)| !is_lost(*place));
-            cart.wishes.retain(|(place, _)| !is_lost(*place));
-            cart.begun.take_if(|place| is_lost(*place));
-            cart.discarded.take_if(|place| is_lost(*place));
+            let what = What::Set { field: path.to_owned(), value, seen: theirs.to_owned() };
+            let serial = self.edits.len();
+            self.edits.push(Edit::new(cart, what, usize::MAX, 0));
+            self.edits[serial].places.push(place);
+            self.edits[serial].state = State::Open;
+            self.carts[cart].edits.push(serial);
         }
     }
 
@@ -328,7 +339,7 @@ impl Model {
     }
 
     fn apply(&mut self, cart: usize, contained: &[usize], truth: &mut Truth, document: &Document) {
-        let is_due = |edit: &Edit| !matches!(edit.state, State::Stored | State::Vanished);
+        let is_due = |edit: &Edit| edit.state != State::Stored;
         let asked = &self.carts[cart].asked;
         let removed: Vec<&str> = contained
             .iter()
@@ -351,7 +362,6 @@ impl Model {
         let mut revived: BTreeSet<String> = BTreeSet::new();
         for serial in contained {
             let edit = &self.edits[*serial];
-            assert_ne!(edit.state, State::Vanished, "sent before it was durable: {edit:?}");
             let is_moot = edit.what.row().is_some_and(|row| moot.contains(row));
             if !is_due(edit) || is_moot {
                 continue;
@@ -486,73 +496,6 @@ impl Model {
             is_it && edit.state == State::Stored && !edit.heard
         })
     }
-
-    /// The document was submitted and holds all that this cart shows.
-    pub fn settle_done(&mut self, cart: usize, shown: &Document) {
-        let truth = &self.truths[self.carts[cart].truth.expect("a document that ended")];
-        assert_eq!(truth.docstatus, 1, "{} is not submitted", truth.key);
-        let mut held = Truth::default();
-        read(shown, &mut held);
-        for serial in &self.carts[cart].edits {
-            let edit = &mut self.edits[*serial];
-            if !edit.is_open() {
-                continue;
-            }
-            let (shows, is) = match &edit.what {
-                What::Pay { id, .. } => (held.payments.get(id), truth.payments.get(id)),
-                What::Cash { .. } => (held.payments.get("Cash"), truth.payments.get("Cash")),
-                what => match what.row() {
-                    Some(row) => (held.rows.get(row), truth.rows.get(row)),
-                    None => (None, None),
-                },
-            };
-            assert_eq!(is, shows, "told done, but {edit:?} is not in {}", truth.key);
-            edit.state = State::Stored;
-        }
-    }
-
-    /// Edits of a row that a person put back since the last save, while another put it back too:
-    /// the row as it was shown is what the person decided, and taking it out again leaves nothing.
-    pub fn settle_put_back(&mut self, cart: usize, edits: &[usize]) {
-        let Cart { truth, asked, put_back, .. } = &self.carts[cart];
-        let Some(truth) = truth.map(|number| &self.truths[number]) else { return };
-        for serial in edits {
-            let edit = &mut self.edits[*serial];
-            let (What::Step { row, .. } | What::Remove { row, .. }) = &edit.what else { continue };
-            let is_back = asked.contains(row) && put_back.contains(row);
-            if is_back && truth.rows.contains_key(row) && edit.is_open() {
-                edit.state = State::Stored;
-            }
-        }
-    }
-
-    /// Edits with which nothing is left to do: a row that was put in and taken out, or that is
-    /// gone already.
-    pub fn settle_moot(&mut self, cart: usize) {
-        let truth = self.carts[cart].truth.map(|number| &self.truths[number]);
-        let is_new = |row: &str| {
-            let is_it = |what: &What| matches!(what, What::Row { id, .. } if id == row);
-            self.open_edits(cart).any(|(_, edit)| is_it(&edit.what))
-        };
-        let moot: Vec<String> = self
-            .open_edits(cart)
-            .filter_map(|(_, edit)| match &edit.what {
-                What::Remove { row, .. } => Some(row.clone()),
-                _ => None,
-            })
-            .filter(|row| match truth {
-                Some(truth) => !truth.rows.contains_key(row),
-                None => is_new(row),
-            })
-            .collect();
-        let open: Vec<usize> = self.open_edits(cart).map(|(serial, _)| serial).collect();
-        for serial in open {
-            let edit = &mut self.edits[serial];
-            if edit.what.row().is_some_and(|row| moot.iter().any(|moot| moot == row)) {
-                edit.state = State::Stored;
-            }
-        }
-    }
 }
 
 impl Cart {
@@ -563,8 +506,23 @@ impl Cart {
 }
 
 impl Edit {
+    pub fn new(cart: usize, what: What, page: usize, count: u32) -> Edit {
+        let (state, places) = (State::Told, Vec::new());
+        let (is_promised, is_doubted, heard) = (false, false, false);
+        Edit { cart, what, state, page, count, places, is_promised, is_doubted, heard }
+    }
+
     pub fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// Whether it is to be stored, wherever it is.
+    pub fn is_unstored(&self) -> bool {
+        matches!(self.state, State::Open | State::Told)
+    }
+
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state, State::Vanished | State::Refused)
     }
 }
 

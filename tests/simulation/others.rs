@@ -27,6 +27,8 @@ impl World {
         let removable: Vec<String> = truth.rows.keys().filter(|id| *id != "s1").cloned().collect();
         let row = self.luck.pick(&removable).cloned();
         let key = truth.key.clone();
+        let before = self.stamp_before(&key);
+        let truth = &mut self.model.truths[number];
         match (choice, row) {
             (0, _) => {
                 *truth.rows.get_mut("s1").expect("s1 stays") += 100;
@@ -60,14 +62,16 @@ impl World {
             }
         }
         self.tell(|| format!("the office changes {key}: {choice} {name}"));
+        self.tell_of_change(&key, before, None);
     }
 
     /// A document is submitted, cancelled or deleted; its name may go to another at once.
     pub fn ending(&mut self) {
         let Some(number) = self.some_document(true) else { return };
         let how = self.luck.below(4);
+        let key = self.model.truths[number].key.clone();
+        let before = self.stamp_before(&key);
         let truth = &mut self.model.truths[number];
-        let key = truth.key.clone();
         match how {
             0 | 1 => {
                 truth.docstatus = 1 + how as i64;
@@ -87,6 +91,7 @@ impl World {
         self.tell(|| {
             format!("{key} is {}", ["submitted", "cancelled", "deleted", "replaced"][how as usize])
         });
+        self.tell_of_change(&key, before, None);
     }
 }
 

@@ -2,40 +2,204 @@
 //! nothing leaves the page before the entries in front of it are durable, and it may die between
 //! any two effects.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
-use restamp::core::event::{DraftId, Effect, Event, Outcome};
+use restamp::core::conflict::Conflict;
+use restamp::core::event::{CallId, DraftId, Effect, Event, Outcome, Waiter};
+use restamp::core::journal::edit_of;
+use restamp::core::op::Op;
+use restamp::core::pages::{is_counted, is_request, standing, Hearing, Wants};
+use restamp::core::random::Random;
 use restamp::core::till::Till;
 use restamp::core::time::Millis;
 
-use crate::model::{Cart, Place, What, Wish};
-use crate::world::{Arrival, Page, Part, World};
+use crate::disk::Journal;
+use crate::line::Line;
+use crate::model::{Cart, What, Wish};
+use crate::server::Document;
+use crate::tabs::{page_name, Word};
+use crate::world::{Arrival, Mail, World};
 
 /// Effects that one event may have.
 const EFFECTS_MAX: usize = 400;
-/// Pages of one user on one device at once.
-const PARTS_MAX: usize = 16;
+
+/// One page in which a till runs. It ends once, and never comes back.
+#[derive(Default)]
+pub struct Page {
+    pub device: usize,
+    /// `None` once the page is gone.
+    pub till: Option<Till>,
+    pub line: Line,
+    /// It sends, and writes the journal.
+    pub leads: bool,
+    /// Counts up whenever it changes who leads.
+    pub term: u32,
+    pub leader: Option<usize>,
+    pub attaching: Vec<u32>,
+    pub is_attached: bool,
+    pub wants: Wants,
+    /// What is told is for the model, by its count.
+    pub about: BTreeMap<u32, About>,
+    pub hearing: Hearing,
+    /// What the leader said last: it has a disk.
+    pub is_kept: bool,
+    pub is_leaving: bool,
+    pub is_followed: bool,
+    pub untold: Vec<DraftId>,
+    /// Entries that must have been tried before drafts are told of.
+    pub telling: Option<u64>,
+    pub journal: Journal,
+    /// A save went out that is not in the journal, for the disk takes nothing. What it contains may
+    /// be on disk as unsent, so a page that goes now leaves it to be made twice: such a page stays.
+    pub sent_in_memory: bool,
+    /// Effects that wait for the entries before them to be durable.
+    pub gate: VecDeque<(u64, Effect)>,
+    /// The timer that counts is the newest.
+    pub timer: u64,
+    pub frozen_until: u64,
+    pub acts_left: u64,
+    /// It goes as soon as everything is on disk.
+    pub is_closing: bool,
+    /// Drafts by their numbers.
+    pub carts: BTreeMap<u32, usize>,
+    pub numbers: u32,
+    pub opening: Vec<(u32, String, For)>,
+    pub in_flight: BTreeMap<CallId, Rc<Mail>>,
+    /// Those that word of a change may have overtaken: their answers are not waited for.
+    pub overtaken: BTreeSet<CallId>,
+    pub waiters: BTreeMap<u32, Waits>,
+    /// Those of other pages who wait: the page, its waiter, the draft here.
+    pub answering: BTreeMap<u32, (usize, u32, DraftId)>,
+    pub requests: u64,
+}
+
+/// Somebody who waits for a save, and the edits that it is about.
+pub struct Waits {
+    pub cart: usize,
+    pub edits: Vec<usize>,
+    pub about: About,
+}
+
+/// For whom a draft is opened.
+#[derive(Clone, Copy)]
+pub enum For {
+    Own,
+    Other(usize, u32),
+}
 
 /// What an event is about, for the model.
+#[derive(Clone)]
 pub enum About {
     Nothing,
-    /// An edit of this cart.
-    Edit(usize, What),
+    /// Edits of this cart.
+    Edits(usize, Vec<What>),
     /// This cart is to be submitted.
-    Wish(usize, Wish),
+    Wish(Wish),
+    /// A question is answered: the one that the person saw, and whether mine stands.
+    Answer(Box<Conflict>, bool),
+}
+
+impl About {
+    /// What this edit is for the model, and whose.
+    pub fn take_for(&mut self, op: &Op) -> Option<(usize, What)> {
+        let About::Edits(cart, whats) = self else { return None };
+        let fits = |what: &What| match op {
+            Op::Insert { table, .. } if table == "items" => matches!(what, What::Row { .. }),
+            Op::Insert { .. } => matches!(what, What::Pay { .. }),
+            Op::Remove { .. } => matches!(what, What::Remove { .. }),
+            Op::Increment { path, .. } if path.starts_with("payments") => {
+                matches!(what, What::Cash { .. })
+            }
+            Op::Increment { .. } => matches!(what, What::Step { .. }),
+            Op::Set { path, .. } if path == "posa_notes" => matches!(what, What::Note { .. }),
+            Op::Set { .. } => matches!(what, What::Set { .. }),
+            _ => false,
+        };
+        let at = whats.iter().position(fits)?;
+        Some((*cart, whats.remove(at)))
+    }
 }
 
 impl World {
     /* ------------------------------------------------------------ events and effects */
 
-    /// Hands an event to a page's till and runs the effects. Whether the page still lives.
+    pub fn random(&mut self) -> u128 {
+        u128::from(self.luck.bits()) << 64 | u128::from(self.luck.bits())
+    }
+
+    /// An event of this page. Whether the page still lives.
+    pub fn dispatch(&mut self, page: usize, event: Event, about: About) -> bool {
+        if self.pages[page].till.is_none() {
+            return false;
+        }
+        if !self.pages[page].leads {
+            return self.follow(page, event, about);
+        }
+        let random = self.random();
+        if is_request(&event) {
+            self.pages[page].wants.remember(event.clone(), random);
+            self.forget_answered(page);
+        }
+        if let Event::Edit { draft, op } = &event {
+            let leads = &mut self.pages[page];
+            let draft = leads.till.as_ref().and_then(|till| till.draft(*draft));
+            leads.wants.note(draft.and_then(|draft| standing(draft, op, &self.policy)));
+        }
+        let count = self.pages[page].wants.next();
+        let by = is_counted(&event).then_some((page, count));
+        self.handle_as(page, event, random, by, about, false)
+    }
+
+    /// An event that is only the leading page's.
     pub fn handle(&mut self, page: usize, event: Event, about: About) -> bool {
+        if self.pages[page].till.is_none() {
+            return false;
+        }
+        if !self.pages[page].leads {
+            return true;
+        }
+        let random = self.random();
+        self.handle_as(page, event, random, None, about, false)
+    }
+
+    /// Hands an event of this page or of another one to the till and runs the effects; `by` is the
+    /// page and its count. Whether the page still lives.
+    pub fn handle_as(
+        &mut self,
+        page: usize,
+        event: Event,
+        random: u128,
+        by: Option<(usize, u32)>,
+        about: About,
+        may_refuse: bool,
+    ) -> bool {
         let now = self.page_now(page);
-        let random = u128::from(self.luck.bits()) << 64 | u128::from(self.luck.bits());
-        let Some(till) = &mut self.pages[page].till else { return false };
-        let effects = till.handle(event, Millis(now), random);
+        if self.pages[page].till.is_none() {
+            return false;
+        }
+        self.begin_cart(page, &event, random);
+        self.learn_first(page, &event, by.filter(|_| may_refuse), &about);
+        let first_place = self.model.next_place();
+        let waiter = match &event {
+            Event::Save { waiter, .. } | Event::Submit { waiter, .. } => Some(*waiter),
+            _ => None,
+        };
+        let before = match &event {
+            Event::Edit { draft, .. } if may_refuse => self.document(page, draft.0),
+            _ => None,
+        };
+        let till = self.pages[page].till.as_mut().expect("a till");
+        let mut effects = till.handle(event, Millis(now), random);
         assert!(effects.len() < EFFECTS_MAX, "{} effects of one event", effects.len());
-        let crashes = !self.is_calm() && self.luck.percent(self.crash_percent);
+        if let Some((of, count)) = by {
+            let leads = &mut self.pages[page];
+            let last = leads.hearing.tag(&mut effects, &page_name(of), count);
+            if of == page {
+                leads.wants.made(last);
+            }
+        }
+        let crashes = self.crashes(page);
         let stop = match crashes {
             true => self.luck.below(effects.len() as u64 + 1) as usize,
             false => effects.len(),
@@ -43,21 +207,51 @@ impl World {
         let mut about = about;
         for effect in effects.into_iter().take(stop) {
             match effect {
-                Effect::Journal(entry) => self.take_entry(page, entry, &mut about),
-                Effect::Refused(misuse) => panic!("refused: {misuse:?}"),
+                Effect::Journal(entry) => self.take_entry(page, entry, &mut about, before.as_ref()),
+                Effect::Refused(misuse) => {
+                    assert!(may_refuse, "refused: {misuse:?}");
+                    self.tell(|| format!("page{page} refuses {by:?}: {misuse:?}"));
+                    if !self.is_fenced(page) {
+                        self.model.refuse(by);
+                    }
+                    if let Some(Waiter(waiter)) = waiter {
+                        self.refuse_waiter(page, waiter);
+                    }
+                }
+                Effect::Changed(draft) => self.tell_soon(page, draft),
                 other => {
-                    let written = self.pages[page].written;
-                    self.pages[page].gate.push_back((written, other));
+                    let taken = self.pages[page].journal.taken;
+                    self.pages[page].gate.push_back((taken, other));
                 }
             }
         }
-        self.open_gate(page);
+        if first_place == self.model.next_place() {
+            // What left no entry has a place too, of which nothing can be lost but by dying now.
+            let place = self.model.take_place();
+            match crashes {
+                true => self.model.lose(vec![place]),
+                false => self.model.keep(place),
+            }
+        }
         if crashes {
             self.crash(page);
-        } else {
-            self.set_timer(page);
+            return false;
         }
+        self.write(page);
+        self.open_gate(page);
+        self.set_timer(page);
         self.pages[page].till.is_some()
+    }
+
+    pub fn maybe_crash(&mut self, page: usize) {
+        if self.crashes(page) {
+            self.crash(page);
+        }
+    }
+
+    fn crashes(&mut self, page: usize) -> bool {
+        let crashes = !self.is_calm() && self.luck.percent(self.crash_percent);
+        crashes && !self.pages[page].sent_in_memory
     }
 
     pub fn page_now(&self, page: usize) -> u64 {
@@ -65,38 +259,115 @@ impl World {
         self.now.saturating_add_signed(offset)
     }
 
-    /// An entry goes to the disk, which keeps it a little later.
-    fn take_entry(&mut self, page: usize, entry: Vec<u8>, about: &mut About) {
-        let place = Place { page, entry: self.pages[page].written + 1 };
-        let (kind, id) = entry_head(&entry);
-        // The breaker's entry is no draft's.
-        let cart = match self.model.by_id.get(id) {
-            Some(cart) => *cart,
-            None if kind == "breaker" => 0,
-            None => self.name_cart(page, id, place),
-        };
-        // The first entry that tells of a wish is the one that must be kept.
-        match std::mem::replace(about, About::Nothing) {
-            About::Edit(cart, what) if kind == "edited" => self.model.add_edit(cart, what, place),
-            About::Wish(of, wish) if of == cart && tells_of_wish(&entry) => {
-                self.model.carts[cart].wishes.push((place, Some(wish)));
+    /// A draft that begins here has a cart; the same create again is the same one.
+    fn begin_cart(&mut self, page: usize, event: &Event, random: u128) {
+        let (draft, known) = match event {
+            Event::Create { draft, .. } => {
+                let id = Random::new(random).name();
+                (*draft, self.model.by_id.get(&id).copied())
             }
-            other => *about = other,
+            Event::Open { draft, .. } => (*draft, None),
+            _ => return,
+        };
+        let device = self.pages[page].device;
+        let is_sale = matches!(event, Event::Create { .. });
+        let cart = known.unwrap_or_else(|| {
+            self.model.carts.push(Cart { device, is_sale, ..Cart::default() });
+            self.model.carts.len() - 1
+        });
+        self.pages[page].carts.insert(draft.0, cart);
+    }
+
+    /// What giving up or an answer means for the model comes first: the save may go out at once.
+    /// It means that once, however often it is done.
+    fn learn_first(&mut self, page: usize, event: &Event, by: Option<(usize, u32)>, about: &About) {
+        let (Event::Discard { draft } | Event::Resolve { draft, .. }) = event else { return };
+        if self.is_fenced(page) {
+            return;
         }
-        if kind == "sent" {
-            let token = member(&entry, "token").expect("a token").to_owned();
-            self.model.captures(cart, &token);
-            self.model.carts[cart].tokens.push((place, token));
+        let Some(cart) = self.pages[page].carts.get(&draft.0).copied() else { return };
+        let place = self.model.next_place();
+        let is_first = by.is_none_or(|by| self.model.is_first(by, place));
+        match about {
+            About::Answer(conflict, takes_mine) if is_first => {
+                let till = self.pages[page].till.as_ref().expect("a till");
+                let open = till.draft(*draft).map_or(&[][..], |draft| draft.conflicts());
+                if open.iter().any(|known| known.path == conflict.path) {
+                    self.learn(cart, conflict, *takes_mine, place);
+                }
+            }
+            _ if is_first && matches!(event, Event::Discard { .. }) => {
+                self.model.drop_edits(cart, place, |_| true);
+                self.model.carts[cart].discarded.get_or_insert(place);
+                self.model.carts[cart].wishes.push((place, None));
+            }
+            _ => {}
         }
-        if kind == "settled" {
-            self.settle_done(page, cart);
+    }
+
+    /// An entry goes to the disk, which keeps it a little later.
+    fn take_entry(
+        &mut self,
+        page: usize,
+        entry: Vec<u8>,
+        about: &mut About,
+        before: Option<&Document>,
+    ) {
+        let place = self.model.take_place();
+        let (kind, id) = entry_head(&entry);
+        let (kind, id) = (kind.to_owned(), id.to_owned());
+        if kind != "breaker" && kind != "heard" {
+            let cart = match self.model.by_id.get(&id) {
+                Some(cart) => *cart,
+                None => self.name_cart(page, &id),
+            };
+            self.model.carts[cart].begun.get_or_insert(place);
+            self.learn_entry(page, (cart, place), &entry, about, before);
         }
-        let wait = self.luck.below(self.disk_ms + 1);
-        let holder = &mut self.pages[page];
-        holder.written += 1;
-        holder.unwritten.push_back(entry);
-        let written = holder.written;
-        self.after(wait, Arrival::Durable(page, written));
+        let journal = &mut self.pages[page].journal;
+        journal.taken += 1;
+        journal.waiting.push((place, entry));
+    }
+
+    fn learn_entry(
+        &mut self,
+        page: usize,
+        (cart, place): (usize, u64),
+        entry: &[u8],
+        about: &mut About,
+        before: Option<&Document>,
+    ) {
+        if let Some((_, op, by)) = edit_of(entry) {
+            let (name, count) = by.expect("an edit is somebody's");
+            let of = name[1..].parse().expect("the name of a page");
+            if let Some((cart, what)) = about.take_for(&op) {
+                self.model.tell(cart, what, of, count);
+            }
+            if self.is_fenced(page) {
+                return;
+            }
+            if let Some(before) = before {
+                self.model.see_anew((of, count), cart, before);
+            }
+            self.model.make((of, count), cart, place);
+        }
+        if self.is_fenced(page) {
+            return;
+        }
+        // The first entry that tells of a wish is the one that must be kept.
+        if let (About::Wish(wish), true) = (&*about, tells_of_wish(entry)) {
+            self.model.carts[cart].wishes.push((place, Some(*wish)));
+            *about = About::Nothing;
+        }
+        match entry_head(entry).0 {
+            "sent" => {
+                let token = member(entry, "token").expect("a token").to_owned();
+                self.model.captures(cart, &token);
+                self.model.carts[cart].tokens.push((place, token));
+            }
+            "settled" => self.settle_done(page, cart),
+            _ => {}
+        }
     }
 
     /// Scenario S33: a document that was submitted with exactly my content is done, whoever made
@@ -113,42 +384,18 @@ impl World {
     }
 
     /// The first entry of a draft tells its name.
-    fn name_cart(&mut self, page: usize, id: &str, place: Place) -> usize {
+    fn name_cart(&mut self, page: usize, id: &str) -> usize {
         let till = self.pages[page].till.as_ref().expect("a till");
-        let is_it = |number: u32| {
-            let state = till.draft(DraftId(number)).and_then(|draft| draft.journal());
-            state.is_some_and(|state| entry_head(&state).1 == id)
-        };
-        let carts = &self.pages[page].carts;
-        let cart = carts.iter().find(|(number, _)| is_it(**number)).map(|(_, cart)| *cart);
-        let cart = cart.unwrap_or_else(|| panic!("whose is {id}?"));
-        self.model.carts[cart].begun = Some(place);
+        let number = till.named(id).unwrap_or_else(|| panic!("whose is {id}?"));
+        let cart = self.pages[page].carts[&number.0];
         self.model.by_id.insert(id.to_owned(), cart);
         cart
     }
 
-    /// The disk has kept everything up to `entry`, in order.
-    pub fn durable(&mut self, page: usize, entry: u64) {
-        if self.pages[page].till.is_some() {
-            self.keep(page, entry);
-            self.open_gate(page);
-        }
-    }
-
-    fn keep(&mut self, page: usize, last: u64) {
-        let (device, part) = (self.pages[page].device, self.pages[page].part);
-        let page = &mut self.pages[page];
-        while page.durable < last {
-            let entry = page.unwritten.pop_front().expect("what was written");
-            self.devices[device].parts[part].entries.push(entry);
-            page.durable += 1;
-        }
-    }
-
     /// Runs the effects whose entries are durable, in order.
-    fn open_gate(&mut self, page: usize) {
+    pub fn open_gate(&mut self, page: usize) {
         while let Some((needed, _)) = self.pages[page].gate.front() {
-            if *needed > self.pages[page].durable {
+            if *needed > self.pages[page].journal.tried {
                 return;
             }
             let (_, effect) = self.pages[page].gate.pop_front().expect("it is there");
@@ -159,12 +406,31 @@ impl World {
     fn perform(&mut self, page: usize, effect: Effect) {
         match effect {
             Effect::Call { id, call } => self.send(page, id, call),
-            Effect::Opened(draft) => self.opened(page, draft),
+            Effect::Opened(draft) => {
+                self.opened(page, draft);
+                self.answer_opening(page, draft, true);
+                self.forget_answered(page);
+            }
             Effect::NotOpened { draft, why } => {
                 self.tell(|| format!("page{page} cannot open: {why:?}"));
                 self.pages[page].carts.remove(&draft.0);
+                self.answer_opening(page, draft, false);
+                self.forget_answered(page);
             }
-            Effect::Settle { waiter, outcome, .. } => self.settled(page, waiter.0, &outcome),
+            Effect::Settle { waiter, outcome, .. } => {
+                match self.pages[page].answering.remove(&waiter.0) {
+                    Some((to, theirs, _)) => {
+                        self.say(page, Some(to), Word::Done(theirs, Box::new(outcome)));
+                    }
+                    None => {
+                        self.settled(page, waiter.0, &outcome);
+                        self.forget_answered(page);
+                    }
+                }
+            }
+            Effect::Concluded { draft, .. } if self.pages[page].is_followed => {
+                self.tell_draft(page, None, None, draft);
+            }
             _ => {}
         }
     }
@@ -172,6 +438,10 @@ impl World {
     /// The document that the page sees is the one that it may change.
     fn opened(&mut self, page: usize, draft: DraftId) {
         let Some(cart) = self.pages[page].carts.get(&draft.0).copied() else { return };
+        let till = self.pages[page].till.as_ref().expect("a till");
+        if let Some(known) = till.draft(draft) {
+            self.model.by_id.insert(known.id().to_owned(), cart);
+        }
         if self.model.carts[cart].truth.is_some() {
             return;
         }
@@ -184,14 +454,16 @@ impl World {
     }
 
     /// Somebody who waited is told how a save ended.
-    fn settled(&mut self, page: usize, waiter: u32, outcome: &Outcome) {
+    pub fn settled(&mut self, page: usize, waiter: u32, outcome: &Outcome) {
         self.tell(|| format!("page{page} is told {outcome:?}"));
-        let Some((cart, edits)) = self.pages[page].waiters.remove(&waiter) else { return };
+        let Some(Waits { cart, edits, .. }) = self.pages[page].waiters.remove(&waiter) else {
+            return;
+        };
         match outcome {
             Outcome::Committed { .. } => {
                 self.model.settle_moot(cart);
                 self.model.settle_put_back(cart, &edits);
-                let open = |serial: &&usize| self.model.edits[**serial].is_open();
+                let open = |serial: &&usize| self.model.edits[**serial].is_unstored();
                 let open = edits.iter().find(open).map(|serial| &self.model.edits[*serial]);
                 assert!(open.is_none(), "told committed, but it is not stored: {open:?}");
             }
@@ -203,6 +475,9 @@ impl World {
     fn set_timer(&mut self, page: usize) {
         let now = self.page_now(page);
         self.pages[page].timer += 1;
+        if !self.pages[page].leads {
+            return;
+        }
         let next = self.pages[page].till.as_ref().and_then(Till::next_wake);
         if let Some(at) = next {
             self.after(at.0.saturating_sub(now), Arrival::Timer(page, self.pages[page].timer));
@@ -212,175 +487,6 @@ impl World {
     pub fn timer(&mut self, page: usize, number: u64) {
         if self.pages[page].timer == number {
             self.handle(page, Event::Wake, About::Nothing);
-        }
-    }
-
-    /* ------------------------------------------------------------ pages come and go */
-
-    /// The page is gone; of what was not durable some may have been kept all the same.
-    pub fn crash(&mut self, page: usize) {
-        let waiting = self.pages[page].unwritten.len() as u64;
-        let kept = self.pages[page].durable + self.luck.below(waiting + 1);
-        self.keep(page, kept);
-        let lost = self.pages[page].unwritten.len();
-        self.tell(|| format!("page{page} is gone, {lost} entries with it"));
-        self.ran.crashes += 1;
-        self.model.crashed(page, kept);
-        let (device, part) = (self.pages[page].device, self.pages[page].part);
-        self.devices[device].parts[part].holder = None;
-        let gone = &mut self.pages[page];
-        gone.till = None;
-        gone.gate.clear();
-        gone.unwritten.clear();
-        gone.in_flight.clear();
-        gone.waiters.clear();
-        for cart in std::mem::take(&mut gone.carts).into_values() {
-            self.model.carts[cart].page = None;
-        }
-        if self.devices[device].pages_left > 0 || !self.has_page(device) {
-            let wait = 50 + self.luck.below(4_000);
-            self.after(wait, Arrival::OpenPage(device));
-        }
-    }
-
-    pub fn has_page(&self, device: usize) -> bool {
-        self.pages.iter().any(|page| page.device == device && page.till.is_some())
-    }
-
-    /// Opens a page: it takes a free part of the journal for its own, and takes over what pages
-    /// that are gone have left in the others.
-    pub fn open_page(&mut self, device: usize) {
-        let is_first = !self.has_page(device);
-        if !is_first && self.devices[device].pages_left == 0 {
-            return;
-        }
-        self.devices[device].pages_left = self.devices[device].pages_left.saturating_sub(1);
-        let page = self.pages.len();
-        let (part, entries, left) = self.claim(device, page);
-        let first = DraftId(1);
-        let restored = Till::restore(self.policy.clone(), entries.iter().map(Vec::as_slice), first);
-        let till = restored.unwrap_or_else(|error| panic!("a journal: {error:?}"));
-        let acts = (3 + self.people.below(15)).min(self.limits.acts);
-        self.pages.push(Page {
-            device,
-            part,
-            written: 0,
-            durable: 0,
-            unwritten: VecDeque::new(),
-            gate: VecDeque::new(),
-            timer: 0,
-            frozen_until: 0,
-            acts_left: acts,
-            carts: BTreeMap::new(),
-            numbers: till.drafts().len() as u32,
-            in_flight: BTreeMap::new(),
-            waiters: BTreeMap::new(),
-            requests: 0,
-            till: Some(till),
-        });
-        self.tell(|| {
-            format!("page{page} of till{device}: {} entries, left {left:?}", entries.len())
-        });
-        self.adopt_drafts(page);
-        // In one transaction: what was left behind is mine, and the rest is short.
-        let journal = self.pages[page].till.as_ref().expect("a till").journal();
-        for other in left {
-            self.devices[device].parts[other] = Part::default();
-        }
-        self.devices[device].parts[part].entries = journal;
-        self.handle(page, Event::Online, About::Nothing);
-        let first = 50 + self.people.below(1_500);
-        self.after(first, Arrival::Act(page));
-    }
-
-    /// The page's part, all entries that it takes over, and the parts they were in.
-    fn claim(&mut self, device: usize, page: usize) -> (usize, Vec<Vec<u8>>, Vec<usize>) {
-        let parts = &mut self.devices[device].parts;
-        let mut own = None;
-        let (mut entries, mut left) = (Vec::new(), Vec::new());
-        for number in 0..PARTS_MAX {
-            if number == parts.len() {
-                if own.is_some() {
-                    break;
-                }
-                parts.push(Part::default());
-            }
-            let part = &mut parts[number];
-            if part.holder.is_some() && !ignores_locks() {
-                continue;
-            }
-            entries.extend(part.entries.iter().cloned());
-            if own.is_none() && part.holder.is_none() {
-                own = Some(number);
-                part.holder = Some(page);
-            } else if !part.entries.is_empty() {
-                left.push(number);
-            }
-        }
-        (own.expect("a free part"), entries, left)
-    }
-
-    /// Drafts that came out of the journal are those of earlier pages.
-    fn adopt_drafts(&mut self, page: usize) {
-        let till = self.pages[page].till.as_ref().expect("a till");
-        let mut found = Vec::new();
-        for (at, draft) in till.drafts().iter().enumerate() {
-            let state = draft.journal().expect("a restored draft is journalled");
-            let (_, id) = entry_head(&state);
-            found.push((at as u32 + 1, self.model.by_id[id]));
-        }
-        for (number, cart) in found {
-            self.pages[page].carts.insert(number, cart);
-            self.model.carts[cart].page = Some((page, number));
-        }
-    }
-
-    /// A number for a new draft of a page, and its cart.
-    pub fn new_cart(&mut self, page: usize, is_sale: bool) -> (DraftId, usize) {
-        let holder = &mut self.pages[page];
-        holder.numbers += 1;
-        let number = holder.numbers;
-        let cart = self.model.carts.len();
-        holder.carts.insert(number, cart);
-        let page = Some((page, number));
-        self.model.carts.push(Cart { page, is_sale, ..Cart::default() });
-        (DraftId(number), cart)
-    }
-
-    /* ------------------------------------------------------------ clocks and sleep */
-
-    pub fn clock_jumps(&mut self, device: usize) {
-        let size = match self.luck.below(3) {
-            0 => self.luck.below(5_000),
-            1 => self.luck.below(3_600_000),
-            _ => self.luck.below(86_400_000 * 3),
-        };
-        let jump = if self.luck.percent(50) { size as i64 } else { -(size as i64) };
-        self.tell(|| format!("the clock of till{device} jumps by {jump} ms"));
-        self.devices[device].offset += jump;
-    }
-
-    /// A page of the device does nothing for a while.
-    pub fn freeze(&mut self, device: usize) {
-        let lives =
-            |page: &usize| self.pages[*page].device == device && self.pages[*page].till.is_some();
-        let pages: Vec<usize> = (0..self.pages.len()).filter(lives).collect();
-        if let Some(page) = self.luck.pick(&pages).copied() {
-            let wait = self.luck.below(12_000);
-            self.tell(|| format!("page{page} freezes for {wait} ms"));
-            self.pages[page].frozen_until = self.now + wait;
-        }
-    }
-
-    pub fn signed_in(&mut self, device: usize) {
-        self.tell(|| format!("till{device} has signed in"));
-        self.devices[device].is_signed_in = true;
-        self.devices[device].session += 1;
-        self.devices[device].is_renewing = false;
-        for page in 0..self.pages.len() {
-            if self.pages[page].device == device {
-                self.handle(page, Event::Online, About::Nothing);
-            }
         }
     }
 }
@@ -400,9 +506,4 @@ fn member<'a>(entry: &'a [u8], name: &str) -> Option<&'a str> {
     restamp::core::json::member(entry, name)
         .and_then(|value| std::str::from_utf8(value).ok())
         .map(|text| text.trim_matches('"'))
-}
-
-/// A defect of the take-over itself, see `defects.rs`.
-fn ignores_locks() -> bool {
-    crate::defects::is_handover_wrong()
 }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use restamp::core::event::DraftId;
+use restamp::core::draft::Draft;
 use restamp::core::merge::Ending;
 use serde_json::Value;
 
 use crate::model::{hundredths, What};
+use crate::page::For;
 use crate::world::World;
 
 /// Requests that one page may make in its life; the most of 63,851 worlds was 64.
@@ -19,15 +20,17 @@ impl World {
     /// Whether there was anything left to do.
     pub fn finish(&mut self) -> bool {
         for device in 0..self.devices.len() {
-            let left =
-                |part: &crate::world::Part| part.holder.is_none() && !part.entries.is_empty();
-            if self.devices[device].parts.iter().any(left) {
+            let has_work = !self.devices[device].disk.entries.is_empty();
+            if has_work && !self.has_page(device) {
                 self.devices[device].pages_left += 1;
                 self.open_page(device);
                 return true;
             }
         }
         for page in 0..self.pages.len() {
+            if self.pages[page].till.is_none() || !self.pages[page].leads {
+                continue;
+            }
             for number in self.pages[page].carts.keys().copied().collect::<Vec<_>>() {
                 match self.status(page, number) {
                     "conflict" => {
@@ -38,7 +41,7 @@ impl World {
                         self.save(page, number);
                         return true;
                     }
-                    "clean" | "closed" => {}
+                    "clean" | "closed" | "none" => {}
                     other => panic!("at rest and {other}"),
                 }
             }
@@ -47,6 +50,15 @@ impl World {
     }
 
     pub fn check_rest(&mut self) {
+        for device in 0..self.devices.len() {
+            self.check_vanished(device);
+        }
+        let told = self.model.told();
+        let told: Vec<_> = told.iter().map(|serial| &self.model.edits[*serial]).collect();
+        assert!(told.is_empty(), "told, and never made: {told:?}");
+        for page in 0..self.pages.len() {
+            self.check_shown(page);
+        }
         for cart in 0..self.model.carts.len() {
             self.model.settle_moot(cart);
             let edits = self.model.carts[cart].edits.clone();
@@ -63,10 +75,28 @@ impl World {
             self.ran.most_requests = self.ran.most_requests.max(page.requests);
             assert!(page.requests < REQUESTS_MAX, "{} requests of one page", page.requests);
             assert!(page.waiters.is_empty(), "somebody still waits for a save");
+            let opens = page.opening.iter().any(|(_, _, who)| matches!(who, For::Own));
+            assert!(!opens, "somebody still waits for a draft");
+            assert!(!page.wants.is_open(), "not told to be kept: {:?}", page.wants.list());
             let drafts = page.till.iter().flat_map(|till| till.drafts());
-            for state in drafts.filter_map(restamp::core::draft::Draft::journal) {
+            for state in drafts.filter_map(Draft::journal) {
                 assert!(state.len() < STATE_BYTES_MAX, "{} bytes of one draft", state.len());
             }
+        }
+    }
+
+    /// A page that follows shows what the page that leads has.
+    fn check_shown(&self, page: usize) {
+        let follower = &self.pages[page];
+        let (Some(till), false) = (&follower.till, follower.leads) else { return };
+        let leader = self.leader(follower.device).expect("some page leads");
+        let leader = self.pages[leader].till.as_ref().expect("a till");
+        for draft in till.drafts() {
+            let theirs = leader.named(draft.id()).and_then(|number| leader.draft(number));
+            let Some(theirs) = theirs else { continue };
+            let text = |draft: &Draft| String::from_utf8(draft.text(&self.policy)).expect("UTF-8");
+            assert_eq!(draft.status(), theirs.status(), "page{page} shows {}", draft.key());
+            assert_eq!(text(draft), text(theirs), "page{page} shows {}", draft.key());
         }
     }
 
@@ -83,9 +113,11 @@ impl World {
         if open.is_empty() {
             return;
         }
-        let Some((page, draft)) = cart.page else { panic!("cart{number} lost {open:?}") };
+        let page = self.leader(cart.device).unwrap_or_else(|| panic!("cart{number} lost {open:?}"));
         let till = self.pages[page].till.as_ref().expect("a page that lives");
-        let draft = till.draft(DraftId(draft)).expect("a draft");
+        let has = |draft: &&Draft| self.model.by_id.get(draft.id()) == Some(&number);
+        let found = till.drafts().iter().find(has);
+        let draft = found.unwrap_or_else(|| panic!("cart{number} lost {open:?}"));
         let Some(ending) = draft.ending() else { panic!("cart{number} lost {open:?}") };
         // Scenario S33: submitted with exactly my content is done, whoever made the same steps.
         if ending.already_done {

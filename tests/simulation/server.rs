@@ -109,6 +109,14 @@ impl Server {
         }
     }
 
+    /// What a load answers.
+    pub fn show(&self, key: &str) -> Answer {
+        match self.dialect {
+            Dialect::Frappe => self.frappe_load(key),
+            Dialect::Rest(_) => self.rest_load(key),
+        }
+    }
+
     /// The document as it stands.
     pub fn doc(&self, key: &str) -> Option<&Document> {
         self.docs.get(key)

@@ -1,38 +1,47 @@
 //! A world: it runs with faults for a while, then without, and comes to rest. What happens in it
 //! is held against the model all the time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use restamp::adapters::{Adapter, HttpRequest};
 use restamp::core::call::Call;
-use restamp::core::event::{CallId, Effect};
+use restamp::core::event::CallId;
 use restamp::core::policy::Policy;
-use restamp::core::till::Till;
 use serde_json::{json, Value};
 
 use crate::backend::{self, Backend};
 use crate::chance::Chance;
+use crate::disk::Disk;
 use crate::limits::{Fault, Limits};
 use crate::model::{Model, Truth};
 use crate::network::{Fate, Network, Wrong};
+use crate::page::Page;
 use crate::server::{Answer, Dialect, Server, SAVE_TOKEN};
+use crate::tabs::Word;
+use crate::word::{Telling, Told};
 
 /// When the world begins, ms since the Unix epoch.
 pub const BEGIN_MS: u64 = 1_750_000_000_000;
 /// Faults stop then, ms after the beginning.
-const CALM_MS: u64 = 60_000;
+pub const CALM_MS: u64 = 60_000;
 /// Every world is at rest by then, ms after the beginning.
 const REST_MS: u64 = CALM_MS + 7_200_000;
 /// A page gives a request up after this long.
 pub const TIMEOUT_MS: u64 = 1_500;
 
 /// A device of one user: its disk, and the pages on it.
+#[derive(Default)]
 pub struct Device {
     pub name: String,
-    /// The user's journal: one part a page.
-    pub parts: Vec<Part>,
+    pub disk: Disk,
+    /// Whether its browser has Web Locks; the page that holds the one of this till, and those that
+    /// stand in line for it.
+    pub has_locks: bool,
+    pub lock: Option<usize>,
+    pub in_line: Vec<usize>,
     pub pages_left: u64,
+    pub pages_opened: u64,
     /// Its clock against the true one, ms.
     pub offset: i64,
     pub is_signed_in: bool,
@@ -40,40 +49,6 @@ pub struct Device {
     pub session: u64,
     /// Somebody is signing in again: once for all pages and drafts.
     pub is_renewing: bool,
-}
-
-/// A part of the journal on disk.
-#[derive(Default)]
-pub struct Part {
-    /// What survives a crash.
-    pub entries: Vec<Vec<u8>>,
-    /// The page that holds the lock.
-    pub holder: Option<usize>,
-}
-
-/// One page in which a till runs. It ends once, and never comes back.
-pub struct Page {
-    pub device: usize,
-    /// `None` once the page is gone.
-    pub till: Option<Till>,
-    pub part: usize,
-    /// Entries handed to the disk, and those of them that are durable.
-    pub written: u64,
-    pub durable: u64,
-    pub unwritten: VecDeque<Vec<u8>>,
-    /// Effects that wait for the entries before them to be durable.
-    pub gate: VecDeque<(u64, Effect)>,
-    /// The timer that counts is the newest.
-    pub timer: u64,
-    pub frozen_until: u64,
-    pub acts_left: u64,
-    /// Drafts by their numbers.
-    pub carts: BTreeMap<u32, usize>,
-    pub numbers: u32,
-    pub in_flight: BTreeMap<CallId, Rc<Mail>>,
-    /// Who waits for a save, and the edits that it is about.
-    pub waiters: BTreeMap<u32, (usize, Vec<usize>)>,
-    pub requests: u64,
 }
 
 /// A request on its way.
@@ -101,14 +76,30 @@ pub enum Arrival {
     Act(usize),
     /// The timer of a page, if it is still the newest.
     Timer(usize, u64),
-    /// Entries of a page are durable, up to this one.
-    Durable(usize, u64),
+    /// A batch of a page's entries was written, or refused.
+    Written(usize),
+    /// A page that is to lead has read the journal; in which of its terms.
+    Loaded(usize, u32),
+    /// A word of another page.
+    Message(usize, usize, Box<Word>),
+    /// A page looks whether the one that leads still does.
+    Tick(usize),
+    /// The lock is a page's; the disk has counted the term up; the lock was taken away.
+    Granted(usize),
+    Fenced(usize),
+    LockLost(usize),
+    /// The page that leads tells the others how its drafts stand.
+    Tell(usize),
     /// A page is opened on a device.
     OpenPage(usize),
     SessionEnds(usize),
     SignedIn(usize),
     ClockJumps(usize),
     Freeze(usize),
+    ClosePage(usize),
+    DiskFills(usize),
+    /// The server's word of a change, at a device.
+    Heard(usize, Rc<Told>),
     /// Another client changes a document.
     Office,
     /// A document ends.
@@ -149,12 +140,20 @@ pub struct World {
     /// The crashes that this world has, of a hundred events.
     pub crash_percent: u64,
     pub disk_ms: u64,
+    /// Entries by which a journal grows before it is made short.
+    pub grown_max: usize,
+    /// How the server tells of changes.
+    pub telling: Telling,
+    /// When the last message from page to page arrives.
+    pub said: BTreeMap<(usize, usize), u64>,
     pub serial: u64,
     pub ran: Ran,
     /// What cashiers do, what the network does, what else goes wrong.
     pub people: Chance,
     pub ways: Chance,
     pub luck: Chance,
+    /// Rows put elsewhere and whole documents handed over, in the worlds that have them.
+    pub places: Option<Chance>,
 }
 
 impl World {
@@ -183,11 +182,15 @@ impl World {
             model: Model::default(),
             crash_percent: if limits.has(Fault::Crash) { crash_percent } else { 0 },
             disk_ms: chance.below(60),
+            grown_max: [5_000, 40, 12][chance.below(3) as usize],
+            telling: Telling::draw(&mut chance),
+            said: BTreeMap::new(),
             serial: 0,
             ran: Ran::default(),
             people: Chance::new(seed, 1),
             ways: Chance::new(seed, 2),
             luck: Chance::new(seed, 3),
+            places: Some(Chance::new(seed, 4)).filter(|places| places.clone().percent(40)),
         };
         world.tell(|| format!("{dialect:?} {limits}"));
         for number in 1..=(1 + chance.below(3)).min(limits.docs) {
@@ -196,12 +199,11 @@ impl World {
         for number in 0..devices {
             world.devices.push(Device {
                 name: format!("till{number}"),
-                parts: Vec::new(),
+                has_locks: chance.percent(75),
                 pages_left: pages.min(limits.pages),
-                offset: 0,
                 is_signed_in: true,
                 session: 1,
-                is_renewing: false,
+                ..Device::default()
             });
             world.after(chance.below(500), Arrival::OpenPage(number as usize));
         }
@@ -234,6 +236,8 @@ impl World {
         plan(Fault::Session, 3, &Arrival::SessionEnds);
         plan(Fault::Clock, 3, &Arrival::ClockJumps);
         plan(Fault::Freeze, 2, &Arrival::Freeze);
+        plan(Fault::Close, 2, &Arrival::ClosePage);
+        plan(Fault::Full, 1, &Arrival::DiskFills);
         plan(Fault::Office, 8, &|_| Arrival::Office);
         plan(Fault::Ending, 1, &|_| Arrival::Ending);
     }
@@ -304,6 +308,7 @@ impl World {
                 return self.after(until - self.now, arrival);
             }
         }
+        let page = page_of(&arrival);
         match arrival {
             Arrival::AtServer(mail, is_answered) => self.at_server(&mail, is_answered),
             Arrival::Instead(mail, wrong, applied) => self.instead(&mail, wrong, applied),
@@ -311,7 +316,14 @@ impl World {
             Arrival::Timeout(mail) => self.timeout(&mail),
             Arrival::Act(page) => self.act(page),
             Arrival::Timer(page, number) => self.timer(page, number),
-            Arrival::Durable(page, entry) => self.durable(page, entry),
+            Arrival::Written(page) => self.written(page),
+            Arrival::Loaded(page, term) => self.lead(page, term),
+            Arrival::Message(from, page, word) => self.message(from, page, *word),
+            Arrival::Tick(page) => self.tick(page),
+            Arrival::Granted(page) => self.granted(page),
+            Arrival::Fenced(page) => self.fenced(page),
+            Arrival::LockLost(page) => self.lock_lost(page),
+            Arrival::Tell(page) => self.go_on_telling(page),
             Arrival::OpenPage(device) => self.open_page(device),
             Arrival::SessionEnds(device) => {
                 self.tell(|| format!("the session of till{device} ends"));
@@ -320,8 +332,14 @@ impl World {
             Arrival::SignedIn(device) => self.signed_in(device),
             Arrival::ClockJumps(device) => self.clock_jumps(device),
             Arrival::Freeze(device) => self.freeze(device),
+            Arrival::ClosePage(device) => self.close_page(device),
+            Arrival::DiskFills(device) => self.disk_fills(device),
+            Arrival::Heard(device, told) => self.hear_word(device, &told),
             Arrival::Office => self.office(),
             Arrival::Ending => self.ending(),
+        }
+        if let Some(page) = page {
+            self.look_at(page);
         }
     }
 }
@@ -330,8 +348,40 @@ impl World {
 fn page_of(arrival: &Arrival) -> Option<usize> {
     match arrival {
         Arrival::AtPage(mail, _) | Arrival::Timeout(mail) => Some(mail.page),
-        Arrival::Act(page) | Arrival::Timer(page, _) | Arrival::Durable(page, _) => Some(*page),
+        Arrival::Act(page)
+        | Arrival::Timer(page, _)
+        | Arrival::Written(page)
+        | Arrival::Loaded(page, _)
+        | Arrival::Message(_, page, _)
+        | Arrival::Tick(page)
+        | Arrival::Granted(page)
+        | Arrival::Fenced(page)
+        | Arrival::LockLost(page)
+        | Arrival::Tell(page) => Some(*page),
         _ => None,
+    }
+}
+
+impl World {
+    /// Whether another page will still hear of this edit, though the one that made it is gone.
+    pub fn is_on_the_way(&self, of: usize, count: u32) -> bool {
+        self.queue.values().any(|arrival| match arrival {
+            Arrival::Message(from, _, word) if *from == of => match &**word {
+                Word::Want(wanted, ..) => wanted.count == count,
+                _ => false,
+            },
+            _ => false,
+        })
+    }
+
+    /// Of what a page that dies has said last some may never arrive.
+    pub fn lose_messages(&mut self, page: usize) {
+        let last = self.now + self.luck.below(20);
+        if self.luck.percent(50) {
+            self.queue.retain(|(at, _), arrival| {
+                !matches!(arrival, Arrival::Message(from, ..) if *from == page && *at > last)
+            });
+        }
     }
 }
 

@@ -55,7 +55,9 @@ impl Draft {
         self.parked = false;
         self.exported = None;
         self.refusal = None;
-        self.submitted |= closed || self.key.is_none();
+        // The copy may be of a document that has ended.
+        let state = ended(&Document::default(), Some(&self.base), &policy.profile);
+        self.submitted |= closed || self.key.is_none() || state.is_some();
         // The base may be older than what was saved: the newest copy is fetched first.
         self.behind = true;
         self.version = self.version.wrapping_add(1);

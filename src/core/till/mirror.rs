@@ -24,33 +24,42 @@ impl Till {
     ) -> Result<DraftId, RestoreError> {
         let restored = one(state)?;
         let id = restored.id.clone();
-        let at = self.drafts.iter().position(|draft| draft.number == number);
+        let shows = |number| {
+            Draft::mirror(number, restored.clone(), status, &self.policy)
+                .map_err(|error| RestoreError::Document(id.clone(), error))
+        };
+        let is_here = |draft: &Draft| draft.number == number;
+        let at = self.drafts.iter().position(is_here);
         let at = at.or_else(|| self.drafts.iter().position(|draft| draft.id == id));
-        let number = at.map_or(number, |at| self.drafts[at].number);
-        let mut draft = Draft::mirror(number, restored, status, &self.policy)
-            .map_err(|error| RestoreError::Document(id, error))?;
-        match at {
-            Some(at) => {
-                draft.replaces(&self.drafts[at]);
-                self.drafts[at] = draft;
+        let Some(at) = at else {
+            let draft = shows(number)?;
+            self.drafts.push(draft);
+            return Ok(number);
+        };
+        // Two drafts here may have become one there: both show it.
+        for place in 0..self.drafts.len() {
+            if place == at || self.drafts[place].id == id {
+                let mut draft = shows(self.drafts[place].number)?;
+                draft.replaces(&self.drafts[place]);
+                self.drafts[place] = draft;
             }
-            None => self.drafts.push(draft),
         }
-        Ok(number)
+        Ok(self.drafts[at].number)
     }
 
     /// Takes a draft over from a page that follows: its copy of a document, without edits. A
-    /// draft of this document that is here already is the one.
+    /// draft of this document that is here already is the one; not one that is still being opened,
+    /// for there is nothing that could be shown, and edits shall not wait for it.
     ///
     /// # Errors
     /// [`RestoreError`] if `state` is not one `state` entry of this format.
     pub fn adopt(&mut self, number: DraftId, state: &[u8]) -> Result<DraftId, RestoreError> {
         let restored = one(state)?;
         let id = restored.id.clone();
-        let same = |draft: &&Draft| {
-            draft.id == id || restored.key.as_deref().is_some_and(|key| draft.key() == key)
-        };
-        if let Some(draft) = self.drafts.iter().find(same) {
+        let open = || self.drafts.iter().filter(|draft| draft.opened);
+        // Two drafts of one document may have come together: this one, if it is here by name.
+        let is_of = |draft: &&Draft| restored.key.as_deref().is_some_and(|key| draft.key() == key);
+        if let Some(draft) = open().find(|draft| draft.id == id).or_else(|| open().find(is_of)) {
             return Ok(draft.number);
         }
         let mut draft = Draft::restore(number, restored, &self.policy)
@@ -60,9 +69,10 @@ impl Till {
         Ok(number)
     }
 
-    /// Another page sends from now on.
-    pub fn follow(&mut self) {
-        self.drafts.retain(|draft| draft.opened);
+    /// Another page sends from now on. The drafts that were `begun` here and are not known to be on
+    /// disk are begun by that one.
+    pub fn follow(&mut self, begun: &[DraftId]) {
+        self.drafts.retain(|draft| draft.opened && !begun.contains(&draft.number));
         self.drafts.iter_mut().for_each(Draft::follow);
     }
 

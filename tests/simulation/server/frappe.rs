@@ -33,7 +33,7 @@ impl Server {
         }
     }
 
-    fn frappe_load(&self, key: &str) -> Answer {
+    pub(super) fn frappe_load(&self, key: &str) -> Answer {
         match self.docs.get(key) {
             Some(document) => shown("data", document),
             None => not_found(),

@@ -26,7 +26,7 @@ impl Server {
         }
     }
 
-    fn rest_load(&self, key: &str) -> Answer {
+    pub(super) fn rest_load(&self, key: &str) -> Answer {
         match self.docs.get(key) {
             Some(document) => whole(200, document),
             None => not_found(),

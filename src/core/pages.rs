@@ -1,0 +1,359 @@
+//! Several pages of one user are one till: one page leads, the others follow it. What each side
+//! must remember so that everything is done once: what a page told and has to tell again to the
+//! next one that leads ([`Wants`]), and how far the one that leads has heard each page
+//! ([`Hearing`]).
+
+use super::diff::difference;
+use super::document::Document;
+use super::draft::Draft;
+use super::event::{DraftId, Effect, Event};
+use super::journal::{self, Heard};
+use super::op::Op;
+use super::path::Path;
+use super::policy::Policy;
+use super::profile::Profile;
+use super::random::Random;
+use super::till::Till;
+
+/// Pages that are remembered in the journal: those that were heard last.
+const HEARD_MAX: usize = 64;
+
+/// Something that the leading page is told, and again if another page leads before it has said
+/// that it is on disk (an edit) or done (a request).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The page's count with this one; 0 for what the page that leads asks itself.
+    pub count: u32,
+    /// What is told.
+    pub event: Event,
+    /// The chance that a new document's token is made of.
+    pub random: u128,
+    /// What stood where this edit was made, see [`seen`].
+    pub seen: Option<Vec<u8>>,
+}
+
+/// What an edit overwrites or takes out of a document, as the page shows it; nothing for edits that
+/// do neither. A page that follows may show a copy that is some moments old: if something else
+/// stands there by now, the page that leads refuses the edit ([`is_as_seen`]).
+#[must_use]
+pub fn seen(shown: &Document, op: &Op, profile: &Profile) -> Option<Vec<u8>> {
+    let value = match op {
+        Op::Set { path, .. } => match Path::parse(path)? {
+            Path::Field(name) => shown.field(name),
+            Path::Cell { table, row, field } => profile.table(table).and_then(|number| {
+                shown.row(number, row).and_then(|row| shown.cell(number, row, field))
+            }),
+            Path::Row { .. } => None,
+        },
+        Op::Remove { table, row } => profile
+            .table(table)
+            .and_then(|number| shown.row(number, row))
+            .map(|row| shown.row_text(row)),
+        Op::Increment { .. } | Op::Insert { .. } | Op::Move { .. } => return None,
+    };
+    Some(value.filter(|value| *value != b"null").unwrap_or_default().to_vec())
+}
+
+/// The same for an edit that the page that leads makes itself, should it lead no more before that is
+/// on disk; only for values that are stated.
+#[must_use]
+pub fn standing(draft: &Draft, op: &Op, policy: &Policy) -> Option<Vec<u8>> {
+    let Op::Set { path, .. } = op else { return None };
+    Some(draft.get(path, policy).filter(|value| value != b"null").unwrap_or_default())
+}
+
+/// Whether a page that saw this where it made an edit saw what stands there now. Of a row the
+/// server's own fields do not matter. Of an edit that was made before its page led no more it is
+/// only known that it answers no open question.
+#[must_use]
+pub fn is_as_seen(draft: &Draft, op: &Op, before: Option<&[u8]>, policy: &Policy) -> bool {
+    let Some(before) = before else {
+        let asks = |path: &String| draft.conflicts().iter().any(|asked| asked.path == *path);
+        return !matches!(op, Op::Set { path, .. } if asks(path));
+    };
+    let profile = &policy.profile;
+    let Op::Remove { table, .. } = op else {
+        return standing(draft, op, policy).is_none_or(|now| now == before);
+    };
+    let Ok(shown) = Document::parse(draft.text(policy), profile) else { return false };
+    let now = seen(&shown, op, profile).unwrap_or_default();
+    let alone = |row: &[u8]| {
+        let text = [b"{\"", table.as_bytes(), b"\":[", row, b"]}"].concat();
+        Document::parse(text, profile)
+    };
+    match (alone(before), alone(&now)) {
+        (Ok(before), Ok(now)) => difference(&before, &now, profile).changes.is_empty(),
+        (Ok(_) | Err(_), _) => false,
+    }
+}
+
+/// Whether somebody waits for what this event asks, until it is answered. It may be done twice.
+#[must_use]
+pub fn is_request(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Open { .. }
+            | Event::Refresh { .. }
+            | Event::Create { .. }
+            | Event::Save { .. }
+            | Event::Submit { .. }
+    )
+}
+
+/// The random bits with which a page makes what the one before may have made already. Documents that
+/// are begun and rows that are put in keep their names; a save gets a token of its own, for the one
+/// before may have gone out, and what is sent now may be another text.
+#[must_use]
+pub fn bits_again(wanted: &Wanted, fresh: u128) -> u128 {
+    let is_save = matches!(wanted.event, Event::Save { .. } | Event::Submit { .. });
+    if is_save {
+        fresh
+    } else {
+        wanted.random
+    }
+}
+
+/// Whether the leading page does this once, however often it is told.
+#[must_use]
+pub fn is_counted(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Edit { .. } | Event::Replace { .. } | Event::Resolve { .. } | Event::Discard { .. }
+    )
+}
+
+/// The draft that a page wants begun or opened, if the page that led before did that already: its
+/// number, as it is wanted and as it is here.
+#[must_use]
+pub fn is_there(till: &Till, wanted: &Wanted) -> Option<(DraftId, DraftId)> {
+    let (asked, known) = match &wanted.event {
+        Event::Create { draft, .. } => (draft, till.named(&Random::new(wanted.random).name())),
+        Event::Open { draft, key } => (draft, till.find(key)),
+        Event::Refresh { .. }
+        | Event::Heard { .. }
+        | Event::Edit { .. }
+        | Event::Replace { .. }
+        | Event::Save { .. }
+        | Event::Submit { .. }
+        | Event::Resolve { .. }
+        | Event::Discard { .. }
+        | Event::SaveAnswered { .. }
+        | Event::LoadAnswered { .. }
+        | Event::FindAnswered { .. }
+        | Event::Answered { .. }
+        | Event::Retry { .. }
+        | Event::Park { .. }
+        | Event::Export
+        | Event::Import { .. }
+        | Event::CreateFromLeftover { .. }
+        | Event::Wake
+        | Event::Online => return None,
+    };
+    known.map(|known| (*asked, known))
+}
+
+/// What a page told, until it is on disk or answered, in the order in which it was told.
+#[derive(Debug, Default)]
+pub struct Wants {
+    count: u32,
+    list: Vec<Wanted>,
+    /// What stood where this page made edits itself that are not on disk, by their counts.
+    stood: Vec<(u32, Vec<u8>)>,
+}
+
+impl Wants {
+    /// Another thing to tell.
+    pub fn tell(&mut self, event: Event, random: u128, seen: Option<Vec<u8>>) -> Wanted {
+        self.count += 1;
+        let wanted = Wanted { count: self.count, event, random, seen };
+        self.list.push(wanted.clone());
+        wanted
+    }
+
+    /// The page that leads asks this itself: should another one lead before, that one is told.
+    pub fn remember(&mut self, event: Event, random: u128) {
+        self.list.push(Wanted { count: 0, event, random, seen: None });
+    }
+
+    /// The count of the next edit that this page makes itself, because it leads.
+    #[must_use]
+    pub fn next(&self) -> u32 {
+        self.count + 1
+    }
+
+    /// This page makes the next edit itself; what stands there, if it states a value.
+    pub fn note(&mut self, stands: Option<Vec<u8>>) {
+        self.stood.extend(stands.map(|stands| (self.next(), stands)));
+    }
+
+    /// This page made edits itself, up to this count.
+    pub fn made(&mut self, last: u32) {
+        self.count = self.count.max(last);
+    }
+
+    /// All that this page made itself is on disk.
+    pub fn settle(&mut self) {
+        self.stood.clear();
+    }
+
+    /// All of it, in order.
+    #[must_use]
+    pub fn list(&self) -> &[Wanted] {
+        &self.list
+    }
+
+    /// The new documents that are not known to be on disk.
+    #[must_use]
+    pub fn begun(&self) -> Vec<DraftId> {
+        let begins = |wanted: &Wanted| {
+            let Event::Create { draft, .. } = &wanted.event else { return None };
+            Some(*draft)
+        };
+        self.list.iter().filter_map(begins).collect()
+    }
+
+    /// Whether something is not known to be on disk.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.list.iter().any(|wanted| is_counted(&wanted.event))
+    }
+
+    /// The page that leads has this page's edits up to `count` on disk.
+    pub fn kept(&mut self, count: u32) {
+        self.list.retain(|wanted| !(is_counted(&wanted.event) && wanted.count <= count));
+    }
+
+    /// Requests for which nobody waits any more need not be repeated.
+    pub fn forget_answered(&mut self, is_waited_for: &dyn Fn(&Event) -> bool) {
+        self.list.retain(|wanted| is_counted(&wanted.event) || is_waited_for(&wanted.event));
+    }
+
+    /// The edits of this draft that the page that leads had not seen when it had heard this page
+    /// up to `seen`.
+    #[must_use]
+    pub fn unseen(&self, draft: DraftId, seen: u32) -> Vec<Event> {
+        let is_it = |wanted: &&Wanted| {
+            let edits = matches!(&wanted.event, Event::Edit { draft: of, .. } if *of == draft);
+            edits && wanted.count > seen
+        };
+        self.list.iter().filter(is_it).map(|wanted| wanted.event.clone()).collect()
+    }
+
+    /// This page led and could not write these entries any more: its own edits are told to the
+    /// next one, before what it asked. What a page that follows has sent it sends again by itself.
+    pub fn leave(
+        &mut self,
+        page: &str,
+        unwritten: &[Vec<u8>],
+        named: &dyn Fn(&str) -> Option<DraftId>,
+    ) {
+        let stood = std::mem::take(&mut self.stood);
+        let own = unwritten.iter().filter_map(|entry| {
+            let (id, op, by) = journal::edit_of(entry)?;
+            let (_, count) = by.filter(|(by, _)| by == page)?;
+            let event = Event::Edit { draft: named(&id)?, op };
+            let seen = stood.iter().rfind(|(known, _)| *known == count);
+            let seen = seen.map(|(_, seen)| seen.clone());
+            Some(Wanted { count, event, random: 0, seen })
+        });
+        let own: Vec<Wanted> = own.collect();
+        for request in &mut self.list {
+            self.count += 1;
+            request.count = self.count;
+        }
+        self.list.splice(0..0, own);
+    }
+
+    /// This page leads from now on, and its journal has it heard up to `heard`: what is left to
+    /// be done.
+    pub fn take(&mut self, heard: u32) -> Vec<Wanted> {
+        let all = std::mem::take(&mut self.list);
+        let is_due = |wanted: &Wanted| !is_counted(&wanted.event) || wanted.count > heard;
+        all.into_iter().filter(is_due).collect()
+    }
+}
+
+/// How far the page that leads has heard each page, and how much of that is on disk.
+#[derive(Debug, Default)]
+pub struct Hearing {
+    heard: Vec<Heard>,
+    kept: Vec<Heard>,
+}
+
+impl Hearing {
+    /// As far as the journal says.
+    pub fn restore<'a>(&mut self, entries: impl IntoIterator<Item = &'a [u8]>) {
+        self.heard = journal::all_heard(entries);
+        #[cfg(feature = "planted-defects")]
+        if super::defect::is(super::defect::Defect::WishDoneTwice) {
+            self.heard.clear();
+        }
+        self.heard.drain(..self.heard.len().saturating_sub(HEARD_MAX));
+        self.kept.clone_from(&self.heard);
+    }
+
+    /// How far a page was heard.
+    #[must_use]
+    pub fn of(&self, page: &str) -> u32 {
+        count_of(&self.heard, page)
+    }
+
+    /// A page was heard this far; whether it was not before.
+    pub fn hear(&mut self, page: &str, count: u32) -> bool {
+        let is_new = count > self.of(page);
+        if is_new {
+            self.heard.retain(|(known, _)| known != page);
+            self.heard.push((page.to_owned(), count));
+        }
+        is_new
+    }
+
+    /// Says in the journal whose edits these are, from this count on: a whole document that is
+    /// handed over is many, and each has a count of its own. The count of the last one.
+    pub fn tag(&mut self, effects: &mut [Effect], page: &str, mut count: u32) -> u32 {
+        for effect in effects {
+            if let Effect::Journal(entry) = effect {
+                if journal::edit_of(entry).is_some() {
+                    *entry = journal::tagged(entry, page, count);
+                    count += 1;
+                }
+            }
+        }
+        let last = count.saturating_sub(1);
+        self.hear(page, last);
+        last
+    }
+
+    /// All that was heard so far is on disk.
+    pub fn keep(&mut self) {
+        self.kept.clone_from(&self.heard);
+    }
+
+    /// How far each page was heard, the last one last.
+    #[must_use]
+    pub fn heard(&self) -> &[Heard] {
+        &self.heard
+    }
+
+    /// How much of it is on disk.
+    #[must_use]
+    pub fn kept(&self) -> &[Heard] {
+        #[cfg(feature = "planted-defects")]
+        if super::defect::is(super::defect::Defect::KeptTooEarly) {
+            return &self.heard;
+        }
+        &self.kept
+    }
+
+    /// For a journal that is made short.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Vec<u8>> {
+        self.heard.iter().map(journal::heard).collect()
+    }
+}
+
+/// How far `page` was heard, in such a list.
+#[must_use]
+pub fn count_of(counts: &[Heard], page: &str) -> u32 {
+    counts.iter().find(|(known, _)| known == page).map_or(0, |(_, count)| *count)
+}
