@@ -68,6 +68,7 @@ fn go_on(mut till: Till, policy: &Policy) {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         };

@@ -315,6 +315,7 @@ impl World {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         }
@@ -350,6 +351,7 @@ impl World {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         });
@@ -384,6 +386,7 @@ impl World {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         };

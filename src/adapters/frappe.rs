@@ -125,6 +125,7 @@ impl Adapter for Frappe {
                 None => return missing(Missing::Transactions),
             },
             Call::Lease(_) | Call::Release(_) => return missing(Missing::Leases),
+            Call::Batch(_) => return missing(Missing::Batches),
             Call::Next(_) => return missing(Missing::Sequences),
             Call::Apply(_) => return missing(Missing::Apply),
         })
@@ -257,7 +258,7 @@ impl Frappe {
     fn write(&self, write: &Write) -> Vec<u8> {
         let mut out = ObjectWriter::new();
         let (key, stamp, document) = match write {
-            Write::Create { key, document, token: _ } => (key.as_deref(), None, document),
+            Write::Create { key, document, token: _, fence: _ } => (key.as_deref(), None, document),
             Write::Update(update) => {
                 (Some(update.key.as_str()), Some(&update.stamp.0), &update.document)
             }

@@ -22,6 +22,8 @@ pub struct Guarantees {
     pub apply: bool,
     /// A stale save may wait for its turn and come back with the newest copy and a lease.
     pub parking: bool,
+    /// Several documents are loaded, leased and given back in one request.
+    pub batches: bool,
     /// The same save again, token and bytes, is answered as the first time, for an hour at least.
     pub replays: bool,
 }
@@ -39,6 +41,7 @@ impl Guarantees {
             changes: false,
             apply: false,
             parking: false,
+            batches: false,
             replays: false,
         }
     }
@@ -68,7 +71,9 @@ impl Guarantees {
             out.raw(name, if offered { b"true" } else { b"false" });
         }
         // Beyond the contract: said only where there is something to say.
-        for (name, offered) in [("parking", self.parking), ("replays", self.replays)] {
+        let more =
+            [("parking", self.parking), ("batches", self.batches), ("replays", self.replays)];
+        for (name, offered) in more {
             if offered {
                 out.raw(name, b"true");
             }

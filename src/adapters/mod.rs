@@ -18,8 +18,8 @@ pub use guarantees::{CompareAndSet, Guarantees, TokenSupport};
 pub use meaning::{CallKind, Meaning, SaveKind};
 
 use crate::core::call::{
-    Answered, ApplyOutcome, Call, CommitOutcome, LeaseOutcome, LoadOutcome, NextOutcome,
-    NotSupported, SaveOutcome,
+    Answered, ApplyOutcome, BatchCall, BatchOutcome, Call, CommitOutcome, LeaseOutcome,
+    LoadOutcome, NextOutcome, NotSupported, SaveOutcome,
 };
 use crate::core::stamp::Stamp;
 
@@ -89,6 +89,10 @@ pub trait Adapter {
     fn classify_lease(&self, _key: &str, _: &HttpResponse<'_>) -> LeaseOutcome {
         LeaseOutcome::NotSupported
     }
+    /// What the answer to a batch means.
+    fn classify_batch(&self, _: &BatchCall, _: &HttpResponse<'_>) -> BatchOutcome {
+        BatchOutcome::Not(LeaseOutcome::NotSupported)
+    }
     /// What the answer to a request for numbers means.
     fn classify_next(&self, _: &HttpResponse<'_>) -> NextOutcome {
         NextOutcome::NotSupported
@@ -111,7 +115,8 @@ pub trait Adapter {
             }
             Call::Commit(_) => Answered::Commit(self.classify_commit(response)),
             Call::Lease(lease) => Answered::Lease(self.classify_lease(&lease.key, response)),
-            Call::Release(_) => Answered::Released,
+            Call::Release(_) | Call::Batch(BatchCall::Release(_)) => Answered::Released,
+            Call::Batch(batch) => Answered::Batch(self.classify_batch(batch, response)),
             Call::Next(_) => Answered::Next(self.classify_next(response)),
             Call::Apply(apply) => Answered::Apply(self.classify_apply(&apply.key, response)),
         }

@@ -32,7 +32,7 @@ pub fn frappe(options: &[u8]) -> Result<Frappe, &'static str> {
 /// The REST dialect with these options: `path`, `stamp` (`"etag"` or `{"field": …}`), and beyond
 /// the contract `key`, `envelope`, `tokenField` (names of fields), `wholeAnswers`, `racy`, and
 /// `offers`: `"all"`, or a list of `"transactions"`, `"leases"`, `"sequences"`, `"changes"`,
-/// `"apply"`, `"parking"`, `"tokens"` (`Idempotency-Key` is heeded on every save); `pushDocuments`:
+/// `"apply"`, `"parking"`, `"batches"`, `"tokens"` (`Idempotency-Key` is heeded on every save); `pushDocuments`:
 /// `false` where the feed is not to bring documents.
 ///
 /// # Errors

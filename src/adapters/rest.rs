@@ -6,6 +6,7 @@
 
 mod answer;
 mod apply;
+mod batch;
 mod changes;
 mod commit;
 mod lease;
@@ -20,8 +21,8 @@ use super::{
     TokenSupport,
 };
 use crate::core::call::{
-    ApplyOutcome, Call, CommitOutcome, LeaseOutcome, LoadOutcome, NextOutcome, NotSupported,
-    SaveOutcome, UpdateCall,
+    ApplyOutcome, BatchCall, BatchOutcome, Call, CommitOutcome, LeaseOutcome, LoadOutcome,
+    NextOutcome, NotSupported, SaveOutcome, UpdateCall,
 };
 use crate::core::json::{self, quoted, ObjectWriter};
 use std::borrow::Cow;
@@ -106,6 +107,7 @@ impl Adapter for Rest {
             Call::Commit(commit) => commit::request(self, commit),
             Call::Lease(lease) => lease::request(self, lease),
             Call::Release(release) => lease::release(self, release),
+            Call::Batch(batch) => batch::request(self, batch),
             Call::Next(next) => sequence::request(self, next),
             Call::Apply(apply) => apply::request(self, apply),
         })
@@ -129,6 +131,10 @@ impl Adapter for Rest {
 
     fn classify_lease(&self, key: &str, response: &HttpResponse<'_>) -> LeaseOutcome {
         lease::outcome(self, key, response)
+    }
+
+    fn classify_batch(&self, batch: &BatchCall, response: &HttpResponse<'_>) -> BatchOutcome {
+        batch::outcome(self, batch, response)
     }
 
     fn classify_next(&self, response: &HttpResponse<'_>) -> NextOutcome {
@@ -161,6 +167,7 @@ impl Adapter for Rest {
             changes: self.offers.changes,
             apply: self.offers.apply,
             parking: self.offers.parking,
+            batches: self.offers.batches,
             replays: self.offers.tokens,
             ..Guarantees::plain(compare, token)
         }

@@ -171,6 +171,7 @@ pub fn save_request(call: &crate::core::call::Call) -> Option<Vec<u8>> {
         | Call::Commit(_)
         | Call::Lease(_)
         | Call::Release(_)
+        | Call::Batch(_)
         | Call::Next(_)
         | Call::Apply(_) => return None,
     }

@@ -7,8 +7,8 @@
 //! when somebody asks, and time does not help.
 
 use super::call::{
-    Answered, ApplyOutcome, CommitOutcome, FindOutcome, LeaseOutcome, LoadOutcome, NextOutcome,
-    SaveOutcome,
+    Answered, ApplyOutcome, BatchOutcome, CommitOutcome, FindOutcome, LeaseOutcome, LoadOutcome,
+    NextOutcome, SaveOutcome,
 };
 use super::event::Queued;
 use super::json::ObjectWriter;
@@ -173,19 +173,23 @@ impl From<&Answered> for Health {
             Answered::Commit(CommitOutcome::Unavailable { retry_after })
             | Answered::Next(NextOutcome::Unavailable { retry_after })
             | Answered::Apply(ApplyOutcome::Unavailable { retry_after }) => busy(retry_after),
-            Answered::Lease(LeaseOutcome::Unavailable { retry_after, reached }) => {
-                Health::Ill { reached: Some(*reached), retry_after: *retry_after }
-            }
+            Answered::Lease(LeaseOutcome::Unavailable { retry_after, reached })
+            | Answered::Batch(BatchOutcome::Not(LeaseOutcome::Unavailable {
+                retry_after,
+                reached,
+            })) => Health::Ill { reached: Some(*reached), retry_after: *retry_after },
             Answered::Commit(CommitOutcome::InDoubt)
             | Answered::Next(NextOutcome::InDoubt)
             | Answered::Apply(ApplyOutcome::InDoubt) => unknown,
             Answered::Commit(CommitOutcome::Unauthenticated { .. })
             | Answered::Lease(LeaseOutcome::Unauthenticated { .. })
+            | Answered::Batch(BatchOutcome::Not(LeaseOutcome::Unauthenticated { .. }))
             | Answered::Next(NextOutcome::Unauthenticated { .. })
             | Answered::Apply(ApplyOutcome::Unauthenticated { .. }) => Health::SignedOut,
             Answered::Commit(_)
             | Answered::Lease(_)
             | Answered::Released
+            | Answered::Batch(_)
             | Answered::Next(_)
             | Answered::Apply(_) => Health::Well,
         }

@@ -8,11 +8,13 @@ use super::stamp::Stamp;
 use super::time::Millis;
 
 mod apply;
+mod batch;
 mod commit;
 mod lease;
 mod next;
 
 pub use apply::{ApplyCall, ApplyOutcome, Submission};
+pub use batch::{BatchCall, BatchOutcome, Leased};
 pub use commit::{CommitCall, CommitOutcome, Write};
 pub use lease::{Grant, LeaseCall, LeaseOutcome, ReleaseCall};
 pub use next::{NextCall, NextOutcome};
@@ -45,6 +47,8 @@ pub enum Call {
     Lease(LeaseCall),
     /// Give a lease back before it ends by itself.
     Release(ReleaseCall),
+    /// Load, lease or give back several documents in one request.
+    Batch(BatchCall),
     /// Take the next numbers of a sequence.
     Next(NextCall),
     /// Let the server merge: the edits since a stamp.
@@ -65,6 +69,9 @@ impl Call {
             }
             Call::Lease(_) => (Missing::Leases, Answered::Lease(LeaseOutcome::NotSupported)),
             Call::Release(_) => (Missing::Leases, Answered::Released),
+            Call::Batch(_) => {
+                (Missing::Batches, Answered::Batch(BatchOutcome::Not(LeaseOutcome::NotSupported)))
+            }
             Call::Next(_) => (Missing::Sequences, Answered::Next(NextOutcome::NotSupported)),
             Call::Apply(_) => (Missing::Apply, Answered::Apply(ApplyOutcome::NotSupported)),
         })
@@ -86,6 +93,8 @@ pub enum Answered {
     Lease(LeaseOutcome),
     /// To [`Call::Release`], whatever came: a lease that was not given back ends by itself.
     Released,
+    /// To [`Call::Batch`], but for a return of leases.
+    Batch(BatchOutcome),
     /// To [`Call::Next`].
     Next(NextOutcome),
     /// To [`Call::Apply`].
@@ -106,6 +115,8 @@ pub enum Missing {
     Transactions,
     /// Locks that end by themselves.
     Leases,
+    /// Several documents in one request: loads, leases and their return.
+    Batches,
     /// Numbers given out once.
     Sequences,
     /// Merging at the server.
@@ -123,6 +134,7 @@ impl Missing {
         match self {
             Missing::Transactions => "transactions",
             Missing::Leases => "leases",
+            Missing::Batches => "batches",
             Missing::Sequences => "sequences",
             Missing::Apply => "apply",
             Missing::Find => "find",
@@ -144,6 +156,9 @@ impl Missing {
             Missing::Leases => {
                 "the backend has no leases: use the strategy \"optimistic\", or give it `lease` \
                  and `release` (`offers: [\"leases\"]` where the server has the route _lease)"
+            }
+            Missing::Batches => {
+                "one by one, then (`offers: [\"batches\"]` where the server has the route _leases)"
             }
             Missing::Sequences => {
                 "the backend has no sequences, and a number read and written back can be given \

@@ -140,6 +140,7 @@ pub fn without_stamp(call: Call) -> Call {
         | Call::Commit(_)
         | Call::Lease(_)
         | Call::Release(_)
+        | Call::Batch(_)
         | Call::Next(_)
         | Call::Apply(_)) => call,
     }

@@ -247,6 +247,7 @@ impl FindOrCreate {
             Answered::Commit(_)
             | Answered::Lease(_)
             | Answered::Released
+            | Answered::Batch(_)
             | Answered::Next(_)
             | Answered::Apply(_) => self.wait_for(Next::Find, None, turn),
         }

@@ -294,6 +294,7 @@ impl Request {
                     | Answered::Commit(_)
                     | Answered::Lease(_)
                     | Answered::Released
+                    | Answered::Batch(_)
                     | Answered::Apply(_) => NextOutcome::InDoubt,
                 };
                 self.on_answer(outcome, now, random, &mut out);

@@ -336,7 +336,7 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
                 }
             }
             // No draft makes these calls, or waits for the answer.
-            Answered::Commit(_) | Answered::Released | Answered::Next(_) => {}
+            Answered::Commit(_) | Answered::Released | Answered::Batch(_) | Answered::Next(_) => {}
         },
         Event::Wake => {
             for draft in drafts {

@@ -7,8 +7,8 @@
 //!
 //! | what is missing | what is done | where |
 //! |---|---|---|
-//! | leases, or they are half over (only with leases) | ask, in the order of the keys, one by one | `lease.rs` |
-//! | copies of documents | load, several at a time | `load.rs` |
+//! | leases, or they are half over (only with leases) | ask: for all at once where the backend has that, else one by one in the order of the keys | `batch.rs`, `lease.rs` |
+//! | copies of documents | load: all at once, or several at a time | `batch.rs`, `load.rs` |
 //! | a plan for these copies | [`Effect::Plan`]: the page's pure function | here |
 //! | a definite answer to what was sent | send the same bytes with the same token again | `commit.rs` |
 //!
@@ -23,6 +23,7 @@ use super::retry::{Retry, Schedule, Tries, Wait};
 use super::stamp::Stamp;
 use super::time::Millis;
 
+mod batch;
 mod commit;
 mod finish;
 mod lease;
@@ -34,7 +35,12 @@ pub use outcome::{Failure, GaveUp, Outcome, Why};
 pub use terms::{Strategy, Terms, ATTEMPTS_MAX, KEYS_MAX};
 
 /// Conflicts in a row after which an adaptive transaction takes leases.
-const CONFLICTS_BEFORE_LEASES: u32 = 2;
+const CONFLICTS_BEFORE_LEASES: u32 = 1;
+/// The same for an optimistic one: before it gave up it would stand in line like the others.
+const CONFLICTS_MAX: u32 = 3;
+
+/// How long leases on all documents at once are asked for first.
+const BATCH_LEASE_MS: u64 = 1_000;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +138,8 @@ struct Lease {
     /// When it is to be renewed: at half time, counted from when it was asked for, so that there
     /// is time for a lost answer.
     due: Millis,
+    /// Until then it lives for sure.
+    ends: Millis,
 }
 
 #[derive(Debug, Clone)]
@@ -147,9 +155,20 @@ enum Purpose {
     Load(usize),
     /// Asked at this moment.
     Lease(usize, Millis),
+    /// All copies, or all leases.
+    Batch {
+        leases: bool,
+        asked: Millis,
+    },
     Commit,
     /// After a single save without an answer: is it there?
     Look,
+}
+
+impl Purpose {
+    fn is_for_leases(self) -> bool {
+        matches!(self, Purpose::Lease(..) | Purpose::Batch { leases: true, .. })
+    }
 }
 
 /// What was sent to be stored, byte for byte.
@@ -173,6 +192,8 @@ pub struct Transaction {
     /// Sorted by key: everybody asks for leases in this order, so nobody waits in a circle.
     members: Vec<Member>,
     leasing: bool,
+    /// How long leases on all at once are asked for.
+    ttl: Millis,
     attempts: u32,
     /// Conflicts in a row, and when the first of them was sent.
     conflicts: u32,
@@ -181,6 +202,8 @@ pub struct Transaction {
     planned: Option<Vec<(usize, Vec<u8>)>>,
     /// Why the plan refused, and the stamps of the copies that it saw.
     refused: Option<(String, Vec<Option<Stamp>>)>,
+    /// The stamps of copies that were there together, for they came with leases on all.
+    together: Option<Vec<Option<Stamp>>>,
     sent: Option<Sent>,
     in_flight: Vec<(CallId, Purpose)>,
     next_call: u32,
@@ -218,6 +241,7 @@ impl Transaction {
             Strategy::Pessimistic => true,
             Strategy::Adaptive { contended } => contended && terms.leases,
         };
+        let ttl = terms.lease_ttl.min(Millis(BATCH_LEASE_MS));
         let failure = possible(&keys, &terms).err();
         let members =
             keys.into_iter().map(|key| Member { key, copy: Copy::Unknown, lease: None }).collect();
@@ -226,12 +250,14 @@ impl Transaction {
             holder,
             members,
             leasing,
+            ttl,
             attempts: 0,
             conflicts: 0,
             contended_since: now,
             plan_asked: false,
             planned: None,
             refused: None,
+            together: None,
             sent: None,
             in_flight: Vec::new(),
             next_call: 0,
@@ -296,8 +322,7 @@ impl Transaction {
     /// Whether nothing more can come of it; until then answers are to be reported.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let leases = |(_, purpose): &(CallId, Purpose)| matches!(purpose, Purpose::Lease(..));
-        self.over && !self.in_flight.iter().any(leases)
+        self.over && !self.in_flight.iter().any(|(_, purpose)| purpose.is_for_leases())
     }
 
     /// The keys in the order in which leases are asked for.
@@ -357,9 +382,15 @@ impl Transaction {
 
     /// A refusal stores nothing, so no commit compares what it was made on: copies that were
     /// loaded one by one may never have been there together. Loaded once more with the same
-    /// stamps, they have. Under leases nobody changes them.
+    /// stamps, they have. Under leases that live nobody changes them.
     fn on_refused(&mut self, reason: String, turn: &mut Turn) {
-        if self.members.len() == 1 || self.leasing {
+        let lives = |member: &Member| match &member.lease {
+            Some(lease) => lease.ends > turn.now,
+            None => member.copy == Copy::Missing,
+        };
+        let leased = self.leasing && self.members.iter().all(lives);
+        let together = self.together.as_ref().is_some_and(|seen| *seen == self.stamps());
+        if self.members.len() == 1 || leased || together {
             return self.finish(Outcome::Refused(reason), turn);
         }
         self.refused = Some((reason, self.stamps()));
@@ -392,6 +423,9 @@ impl Transaction {
             (Purpose::Lease(at, asked), Answered::Lease(outcome)) => {
                 self.on_lease(at, asked, outcome, turn);
             }
+            (Purpose::Batch { leases, asked }, Answered::Batch(outcome)) => {
+                self.on_batch(leases, asked, outcome, turn);
+            }
             (_, _) if self.over => {}
             (Purpose::Load(at), Answered::Load(outcome)) => self.on_load(at, outcome, turn),
             (Purpose::Commit, Answered::Commit(outcome)) => self.on_commit(outcome, turn),
@@ -399,7 +433,7 @@ impl Transaction {
             (Purpose::Look, Answered::Load(outcome)) => self.on_look(outcome, turn),
             // An answer of another kind than the call's proves nothing.
             (Purpose::Commit, _) => self.on_commit(CommitOutcome::InDoubt, turn),
-            (Purpose::Load(_) | Purpose::Look | Purpose::Lease(..), _) => {
+            (Purpose::Load(_) | Purpose::Look | Purpose::Lease(..) | Purpose::Batch { .. }, _) => {
                 self.busy_wait(None, Why::Offline, turn);
             }
         }
@@ -466,7 +500,8 @@ impl Transaction {
         }
         self.contended_since = self.contended_since.min(now);
         for lease in self.members.iter_mut().filter_map(|member| member.lease.as_mut()) {
-            lease.due = lease.due.min(now.plus(lease.grant.ttl));
+            let latest = now.plus(lease.grant.ttl);
+            (lease.due, lease.ends) = (lease.due.min(latest), lease.ends.min(latest));
         }
     }
 }

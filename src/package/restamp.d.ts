@@ -466,14 +466,15 @@ export function frappe(o: FetchOptions & {
  * key (default id, name or key). `envelope`: the member of every body that holds the document. `wholeAnswers: false`: answers to
  * saves leave parts of the document out. `racy`: two saves at once may both be told that they were stored. `offers`: what the server
  * has beyond documents under a path, as the reference backend has all of it: `POST _commit`, `KEY/_lease`, `_sequences/NAME`,
- * `_changes`, `KEY/_apply`, `Prefer: park`, and `Idempotency-Key` heeded on every save. `pushDocuments: false`: the feed of changes is
+ * `_changes`, `KEY/_apply`, `Prefer: park`, several documents in one request (`_documents`,
+ * `_leases`, `_release`, `release` of `_commit`), and `Idempotency-Key` heeded on every save. `pushDocuments: false`: the feed of changes is
  * not asked for the documents (`?documents=1`), which spare a load each.
  */
 export function rest(o: FetchOptions & {
   path: string; stamp?: "etag" | { field: string };
   key?: string; envelope?: string; tokenField?: string; wholeAnswers?: boolean; racy?: boolean;
   pushDocuments?: boolean;
-  offers?: "all" | ("transactions" | "leases" | "sequences" | "changes" | "apply" | "parking" | "tokens")[];
+  offers?: "all" | ("transactions" | "leases" | "sequences" | "changes" | "apply" | "parking" | "batches" | "tokens")[];
 }): Backend;
 /** A front-end's own server method: which argument carries the document and how, and where the answer holds it. */
 export interface MethodTemplate { method?: "GET" | "POST" | "PUT"; path: string; args?: Record<string, string>; encode?: "json" | "json-string" | "form"; answer?: string }
@@ -484,6 +485,8 @@ export interface Guarantees {
   compareAndSet: "atomic" | "racy" | "none"; token: "native" | "field" | "none"; transactions: boolean; leases: boolean; sequences: boolean; changes: boolean; apply: boolean;
   /** A stale save may wait for its turn and come back with the newest document and a lease. */
   parking?: boolean;
+  /** Several documents are loaded, leased and given back in one request. */
+  batches?: boolean;
   /**
    * The token of every save is kept, for an hour at least: the same request again is answered as the first time. Then a save whose answer
    * was lost is asked for by sending it once more, and no counter is asked about ("answer-lost").

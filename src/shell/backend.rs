@@ -18,8 +18,8 @@ use super::fetch::{Answer, Fetch, Limit, Link};
 use crate::adapters::verdict;
 use crate::adapters::{options, Adapter, Change, Guarantees, Meaning, SaveKind};
 use crate::core::call::{
-    Answered, ApplyOutcome, Call, CommitOutcome, CreateCall, FindOutcome, LeaseOutcome,
-    LoadOutcome, Missing, NextOutcome, SaveOutcome, UpdateCall,
+    Answered, ApplyOutcome, BatchCall, BatchOutcome, Call, CommitOutcome, CreateCall, FindOutcome,
+    LeaseOutcome, LoadOutcome, Missing, NextOutcome, SaveOutcome, UpdateCall,
 };
 use crate::core::json;
 use crate::core::policy::{CompareAndSet, TokenSupport};
@@ -76,7 +76,7 @@ impl Http {
             }
         }
         // A page that is being closed gives its leases back all the same.
-        let outlives = matches!(call, Call::Release(_));
+        let outlives = matches!(call, Call::Release(_) | Call::Batch(BatchCall::Release(_)));
         (self.fetch.send(request, &headers, signal, outlives).await, csrf_token)
     }
 
@@ -118,6 +118,7 @@ impl Http {
             | Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => SaveKind::Update,
         };
@@ -406,6 +407,7 @@ fn is_csrf(answered: &Answered) -> bool {
         answered,
         Answered::Commit(CommitOutcome::Unauthenticated { csrf: true })
             | Answered::Lease(LeaseOutcome::Unauthenticated { csrf: true })
+            | Answered::Batch(BatchOutcome::Not(LeaseOutcome::Unauthenticated { csrf: true }))
             | Answered::Next(NextOutcome::Unauthenticated { csrf: true })
             | Answered::Apply(ApplyOutcome::Unauthenticated { csrf: true })
     )
@@ -420,6 +422,8 @@ fn has(object: &JsValue, missing: Missing) -> bool {
         Missing::Apply => &["apply"],
         Missing::Find => return function(object, "find").is_some(),
         Missing::CompareAndSet => return true,
+        // An object of the page's is asked for one document at a time.
+        Missing::Batches => return false,
     };
     says(object, missing.name()) && methods.iter().all(|name| function(object, name).is_some())
 }
@@ -438,6 +442,7 @@ fn understood(call: &Call, verdict: &[u8], now: Millis) -> Answered {
         Call::Commit(_) => Answered::Commit(verdict::commit_outcome(verdict)),
         Call::Lease(lease) => Answered::Lease(verdict::lease_outcome(&lease.key, verdict, now)),
         Call::Release(_) => Answered::Released,
+        Call::Batch(_) => Answered::Batch(BatchOutcome::Not(LeaseOutcome::NotSupported)),
         Call::Next(next) => Answered::Next(verdict::next_outcome(next, verdict)),
         Call::Apply(apply) => Answered::Apply(verdict::apply_outcome(&apply.key, verdict)),
     }
@@ -476,7 +481,7 @@ async fn ask(object: &JsValue, closing: &AbortController, call: &Call) -> Result
             ("next", vec![next.sequence.as_str().into(), count, next.token.as_str().into()])
         }
         Call::Apply(apply) => ("apply", vec![parse(&verdict::apply_request(apply)), signal]),
-        Call::Release(_) => return Err(JsValue::UNDEFINED),
+        Call::Release(_) | Call::Batch(_) => return Err(JsValue::UNDEFINED),
     };
     let promise = method(name)?.apply(object, &arguments.into_iter().collect::<Array>())?;
     stringify(&limit.settle(&promise).await?, "verdict")

@@ -213,6 +213,7 @@ impl Runner {
             lease_wait: policy.sharing.lease_wait,
             transactions: guarantees.transactions,
             leases: guarantees.leases,
+            batches: guarantees.batches,
             compare_and_set: guarantees.compare_and_set,
             token: guarantees.token,
             token_field: policy.profile.token_field.clone(),

@@ -175,8 +175,14 @@ fn options_that_make_no_sense_are_named() {
 fn commit() -> Call {
     let Call::Update(update) = update(false) else { panic!("an update") };
     let document = br#"{"balance":7.10}"#.to_vec();
-    let named = Write::Create { key: Some("W 9".into()), document, token: "c-1".into() };
-    Call::Commit(CommitCall { writes: vec![Write::Update(update), named], token: "t-9".into() })
+    let named =
+        Write::Create { key: Some("W 9".into()), document, token: "c-1".into(), fence: None };
+    Call::Commit(CommitCall {
+        writes: vec![Write::Update(update), named],
+        token: "t-9".into(),
+        leases: Vec::new(),
+        is_final: false,
+    })
 }
 
 fn with_commit(template: &str) -> Frappe {

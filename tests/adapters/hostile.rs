@@ -153,21 +153,34 @@ fn odd_members_change_nothing() {
 fn answers_to_further_calls_that_break_off_prove_nothing() {
     use restamp::adapters::rest::Offers;
     use restamp::core::call::{
-        Answered, ApplyCall, ApplyOutcome, Call, CommitCall, CommitOutcome, LeaseCall,
-        LeaseOutcome, NextCall, NextOutcome,
+        Answered, ApplyCall, ApplyOutcome, BatchCall, BatchOutcome, Call, CommitCall,
+        CommitOutcome, LeaseCall, LeaseOutcome, NextCall, NextOutcome,
     };
     use restamp::core::stamp::Stamp;
     use restamp::core::time::Millis;
     let (key, token) = (String::from("k"), String::from("t"));
     let stamp = Stamp(String::from("\"1\""));
     let calls = [
-        Call::Commit(CommitCall { writes: Vec::new(), token: token.clone() }),
+        Call::Commit(CommitCall {
+            writes: Vec::new(),
+            token: token.clone(),
+            leases: Vec::new(),
+            is_final: false,
+        }),
         Call::Lease(LeaseCall {
             key: key.clone(),
             holder: String::from("h"),
             ttl: Millis(1),
             wait: None,
             with_document: true,
+        }),
+        Call::Batch(BatchCall::Load { keys: vec![key.clone()] }),
+        Call::Batch(BatchCall::Lease {
+            keys: vec![key.clone()],
+            holder: String::from("h"),
+            ttl: Millis(1),
+            wait: None,
+            if_contended: false,
         }),
         Call::Next(NextCall { sequence: key.clone(), count: 1, token: token.clone() }),
         Call::Apply(ApplyCall { key, ops: Vec::new(), stamp, token, submit: None }),
@@ -177,12 +190,13 @@ fn answers_to_further_calls_that_break_off_prove_nothing() {
             answered,
             Answered::Commit(CommitOutcome::Committed { .. })
                 | Answered::Lease(LeaseOutcome::Granted { .. })
+                | Answered::Batch(BatchOutcome::Loaded(_) | BatchOutcome::Leased(_))
                 | Answered::Next(NextOutcome::Numbers { .. })
                 | Answered::Apply(ApplyOutcome::Applied { .. })
         )
     };
     let rest = Rest { offers: Offers::ALL, ..Rest::default() };
-    let body = br#"{"documents":[{"id":"k","stamp":"\"2\"","doc":{}}],"fence":"1","ttl":9,"first":"1","count":1,"stamp":"\"2\"","doc":{},"stale":["k"],"code":"conflict","conflicts":[1]}"#;
+    let body = br#"{"documents":[{"id":"k","stamp":"\"2\"","doc":{}}],"fence":"1","ttl":9,"first":"1","count":1,"stamp":"\"2\"","doc":{},"stale":["k"],"code":"conflict","conflicts":[1],"leases":[]}"#;
     for call in &calls {
         let told = |status: u16, body: &[u8]| {
             rest.classify(call, &HttpResponse { status, headers: &[], body })

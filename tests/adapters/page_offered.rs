@@ -36,15 +36,21 @@ fn requests_are_the_contract_s() {
         key: key.map(String::from),
         document: b"{}".to_vec(),
         token: "c".into(),
+        fence: key.map(|_| "4".into()),
     };
     let writes = vec![Write::Update(update), create(None), create(Some("b"))];
-    let requests = commit_requests(&CommitCall { writes, token: "t".into() });
+    let requests = commit_requests(&CommitCall {
+        writes,
+        token: "t".into(),
+        leases: Vec::new(),
+        is_final: false,
+    });
     assert_eq!(
         String::from_utf8(requests).unwrap(),
         concat!(
             r#"[{"key":"a","doc":{"n":1.10},"changed":["n"],"stamp":"7","token":"t","fence":"3"},"#,
             r#"{"key":null,"doc":{},"changed":[],"stamp":null,"token":"c"},"#,
-            r#"{"key":"b","doc":{},"changed":[],"stamp":null,"token":"c"}]"#
+            r#"{"key":"b","doc":{},"changed":[],"stamp":null,"token":"c","fence":"4"}]"#
         )
     );
     let ops = vec![Op::Set { path: "n".into(), value: b"2".to_vec(), typed: true }];

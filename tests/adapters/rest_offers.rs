@@ -4,9 +4,9 @@ use restamp::adapters::frappe::Frappe;
 use restamp::adapters::rest::{Offers, Rest, StampPlace};
 use restamp::adapters::{options, Adapter, HttpResponse, SaveKind, TokenSupport};
 use restamp::core::call::{
-    Answered, ApplyCall, ApplyOutcome, Call, CommitCall, CommitOutcome, CreateCall, LeaseCall,
-    LeaseOutcome, Loaded, Missing, NextCall, NextOutcome, NotSupported, ReleaseCall, SaveOutcome,
-    Submission, UpdateCall, Write,
+    Answered, ApplyCall, ApplyOutcome, BatchCall, BatchOutcome, Call, CommitCall, CommitOutcome,
+    CreateCall, LeaseCall, LeaseOutcome, Leased, Loaded, Missing, NextCall, NextOutcome,
+    NotSupported, ReleaseCall, SaveOutcome, Submission, UpdateCall, Write,
 };
 use restamp::core::op::Op;
 use restamp::core::stamp::Stamp;
@@ -32,10 +32,17 @@ fn update(fence: Option<&str>, park: Option<u64>) -> UpdateCall {
 fn commit() -> Call {
     let writes = vec![
         Write::Update(update(Some("3"), None)),
-        Write::Create { key: None, document: b"{}".to_vec(), token: "c-1".into() },
-        Write::Create { key: Some("w2".into()), document: b"{}".to_vec(), token: "c-2".into() },
+        Write::Create { key: None, document: b"{}".to_vec(), token: "c-1".into(), fence: None },
+        Write::Create {
+            key: Some("w2".into()),
+            document: b"{}".to_vec(),
+            token: "c-2".into(),
+            fence: Some("8".into()),
+        },
     ];
-    Call::Commit(CommitCall { writes, token: "t-9".into() })
+    let leases = [("w 1", "3"), ("w9", "4")];
+    let leases = leases.map(|(key, fence)| ReleaseCall { key: key.into(), fence: fence.into() });
+    Call::Commit(CommitCall { writes, token: "t-9".into(), leases: leases.into(), is_final: true })
 }
 
 fn lease() -> Call {
@@ -45,6 +52,20 @@ fn lease() -> Call {
         ttl: Millis(5_000),
         wait: Some(Millis(1_250)),
         with_document: true,
+    })
+}
+
+fn keys() -> Vec<String> {
+    vec!["w1".into(), "w2".into()]
+}
+
+fn leases() -> Call {
+    Call::Batch(BatchCall::Lease {
+        keys: keys(),
+        holder: "till-1/x".into(),
+        ttl: Millis(5_000),
+        wait: Some(Millis(1_250)),
+        if_contended: false,
     })
 }
 
@@ -93,8 +114,27 @@ fn requests_follow_the_protocol() {
                 "POST /rest/wallets/_commit\nIdempotency-Key: t-9\nPrefer: return=representation\n",
                 r#"{"writes":[{"id":"w 1","stamp":"\"7\"","fence":"3","doc":{"balance":1.10}},"#,
                 r#"{"id":null,"stamp":null,"token":"c-1","doc":{}},"#,
-                r#"{"id":"w2","stamp":null,"token":"c-2","doc":{}}]}"#
+                r#"{"id":"w2","stamp":null,"token":"c-2","fence":"8","doc":{}}],"#,
+                r#""release":true,"leases":[{"id":"w9","fence":"4"}],"final":true}"#
             ),
+        ),
+        (
+            Call::Batch(BatchCall::Load { keys: keys() }),
+            "POST /rest/wallets/_documents\n{\"ids\":[\"w1\",\"w2\"]}",
+        ),
+        (
+            leases(),
+            concat!(
+                "POST /rest/wallets/_leases\nPrefer: wait=2, return=representation\n",
+                r#"{"ids":["w1","w2"],"holder":"till-1/x","ttl":5000}"#
+            ),
+        ),
+        (
+            Call::Batch(BatchCall::Release(vec![ReleaseCall {
+                key: "w1".into(),
+                fence: "12".into(),
+            }])),
+            "POST /rest/wallets/_release\n{\"leases\":[{\"id\":\"w1\",\"fence\":\"12\"}]}",
         ),
         (
             lease(),
@@ -140,7 +180,8 @@ fn requests_follow_the_protocol() {
     let mut update = update(None, None);
     update.stamp = Stamp("7".into());
     let writes = vec![Write::Update(update)];
-    let commit = Call::Commit(CommitCall { writes, token: "t".into() });
+    let commit =
+        Call::Commit(CommitCall { writes, token: "t".into(), leases: Vec::new(), is_final: false });
     assert!(lines(&field, &commit).ends_with(r#""doc":{"balance":1.10,"version":7}}]}"#));
 }
 
@@ -152,6 +193,7 @@ fn what_is_not_offered_is_not_asked_for() {
         (commit(), Missing::Transactions),
         (lease(), Missing::Leases),
         (release(), Missing::Leases),
+        (leases(), Missing::Batches),
         (next(), Missing::Sequences),
         (apply(), Missing::Apply),
     ] {
@@ -177,7 +219,8 @@ fn offers_are_read_by_name() {
     assert_eq!(offers(r#""all""#), Ok(Offers::ALL));
     assert_eq!(offers("[]"), Ok(Offers::default()));
     assert_eq!(offers("null"), Ok(Offers::default()));
-    let all = r#"["transactions","leases","sequences","changes","apply","parking","tokens"]"#;
+    let all =
+        r#"["transactions","leases","sequences","changes","apply","parking","batches","tokens"]"#;
     assert_eq!(offers(all), Ok(Offers::ALL));
     let some = Offers { leases: true, parking: true, ..Offers::default() };
     assert_eq!(offers(r#"["leases","parking"]"#), Ok(some));
@@ -193,7 +236,7 @@ fn offers_are_read_by_name() {
     let guarantees = self::all().guarantees();
     assert_eq!(
         String::from_utf8(guarantees.to_json()).unwrap(),
-        r#"{"compareAndSet":"atomic","token":"native","transactions":true,"leases":true,"sequences":true,"changes":true,"apply":true,"parking":true,"replays":true}"#
+        r#"{"compareAndSet":"atomic","token":"native","transactions":true,"leases":true,"sequences":true,"changes":true,"apply":true,"parking":true,"batches":true,"replays":true}"#
     );
 }
 
@@ -208,6 +251,7 @@ fn answered(call: &Call, status: u16, body: &str) -> String {
         Answered::Lease(outcome) => say_lease(&outcome),
         Answered::Next(outcome) => say_next(&outcome),
         Answered::Apply(outcome) => say_apply(&outcome),
+        Answered::Batch(outcome) => say_batch(&outcome),
         Answered::Released => "released".into(),
         other @ (Answered::Save(_) | Answered::Load(_) | Answered::Find(_)) => panic!("{other:?}"),
     }
@@ -399,6 +443,55 @@ fn each_answer_to_a_request_for_numbers_has_one_meaning() {
             (0, "", "in doubt"),
         ],
     );
+}
+
+fn say_batch(outcome: &BatchOutcome) -> String {
+    match outcome {
+        BatchOutcome::Loaded(found) => format!("loaded{}", say_copies(found)),
+        BatchOutcome::Leased(leased) => {
+            let one = |one: &Leased| {
+                let copy = one.document.as_ref().map_or(" none".into(), say_copy);
+                format!("{}:{} {}{copy}", one.key, one.grant.fence, one.grant.ttl.0)
+            };
+            format!("leased {}", leased.iter().map(one).collect::<Vec<_>>().join(", "))
+        }
+        BatchOutcome::Not(LeaseOutcome::Gone) => "not supported".into(),
+        BatchOutcome::Not(refused) => say_lease(refused),
+    }
+}
+
+#[test]
+fn each_answer_to_a_batch_has_one_meaning() {
+    let both = r#"{"leases":[{"id":"w1","fence":"7","stamp":"\"9\"","doc":{"n":1}},{"id":"w2","fence":"8","stamp":null,"doc":null}],"ttl":5000}"#;
+    let others = [
+        (503, r#"{"code":"busy"}"#, "unusable 2000"),
+        (404, r#"{"code":"not_found"}"#, "not supported"),
+        (404, "", "not supported"),
+        (405, r#"{"code":"method_not_allowed"}"#, "not supported"),
+        (401, "", "signed out"),
+        (422, r#"{"code":"invalid","message":"holder"}"#, "rejected holder"),
+        (0, "", "unreached 2000"),
+        (200, PAGE, "unusable 2000"),
+        (200, "{}", "unusable 2000"),
+    ];
+    let held = r#"{"code":"leased","id":"w1","retry_after":40}"#;
+    check(&leases(), &[(200, both, r#"leased w1:7 5000 w1="9", w2:8 5000 none"#)]);
+    check(&leases(), &[(423, held, "held 40")]);
+    check(&leases(), &others);
+    let load = Call::Batch(BatchCall::Load { keys: keys() });
+    let found = r#"{"documents":[{"id":"w2","stamp":"\"3\"","doc":{}}]}"#;
+    check(&load, &[(200, found, r#"loaded w2="3""#), (200, r#"{"documents":[]}"#, "loaded")]);
+    check(&load, &others);
+    let mut if_contended = leases();
+    if let Call::Batch(BatchCall::Lease { if_contended, .. }) = &mut if_contended {
+        *if_contended = true;
+    }
+    assert!(lines(&all(), &if_contended).ends_with(r#""ttl":5000,"if_contended":true}"#));
+    check(&if_contended, &[(200, found, r#"loaded w2="3""#), (423, held, "held 40")]);
+    check(&if_contended, &[(200, both, r#"leased w1:7 5000 w1="9", w2:8 5000 none"#)]);
+    check(&leases(), &[(200, found, "unusable 2000")]);
+    let back = Call::Batch(BatchCall::Release(Vec::new()));
+    check(&back, &[(204, "", "released"), (500, "", "released")]);
 }
 
 #[test]

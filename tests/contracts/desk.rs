@@ -317,6 +317,7 @@ impl Desk {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         }
@@ -353,6 +354,7 @@ impl Desk {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         }

@@ -124,6 +124,7 @@ impl Server {
             | Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => {
                 panic!("not a save")

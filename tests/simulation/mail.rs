@@ -59,6 +59,7 @@ impl World {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         };
@@ -93,6 +94,7 @@ impl World {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         };
@@ -245,6 +247,7 @@ impl World {
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => panic!("no draft makes this call"),
         }
@@ -256,7 +259,12 @@ pub fn key_of(call: &Call) -> Option<&str> {
         Call::Update(update) => Some(&update.key),
         Call::Load { key } => Some(key),
         Call::Create(_) | Call::Find { .. } => None,
-        Call::Commit(_) | Call::Lease(_) | Call::Release(_) | Call::Next(_) | Call::Apply(_) => {
+        Call::Commit(_)
+        | Call::Lease(_)
+        | Call::Release(_)
+        | Call::Batch(_)
+        | Call::Next(_)
+        | Call::Apply(_) => {
             panic!("no draft makes this call")
         }
     }
@@ -271,7 +279,12 @@ fn named(call: &Call) -> String {
         }
         Call::Load { key } => format!("load {key}"),
         Call::Find { .. } => "find".into(),
-        Call::Commit(_) | Call::Lease(_) | Call::Release(_) | Call::Next(_) | Call::Apply(_) => {
+        Call::Commit(_)
+        | Call::Lease(_)
+        | Call::Release(_)
+        | Call::Batch(_)
+        | Call::Next(_)
+        | Call::Apply(_) => {
             panic!("no draft makes this call")
         }
     }

@@ -148,14 +148,12 @@ fn a_lease_that_was_lost_is_asked_for_anew_with_those_behind_it() {
 }
 
 #[test]
-fn conflicts_in_a_row_make_an_adaptive_transaction_take_leases() {
+fn a_conflict_makes_an_adaptive_transaction_take_leases() {
     let terms = Terms { strategy: Strategy::Adaptive { contended: false }, ..all() };
     let mut script = Script::begin(&["a"], terms);
-    for stamp in ["1", "2"] {
-        script.load("a", stamp, "{}");
-        script.plan(&[("a", "{}")]);
-        script.commit(CommitOutcome::Stale { keys: Vec::new(), documents: Vec::new() });
-    }
+    script.load("a", "1", "{}");
+    script.plan(&[("a", "{}")]);
+    script.commit(CommitOutcome::Stale { keys: Vec::new(), documents: Vec::new() });
     script.grant("a", "5");
     assert!(script.seen.is_some());
 }
@@ -163,22 +161,31 @@ fn conflicts_in_a_row_make_an_adaptive_transaction_take_leases() {
 #[test]
 fn an_adaptive_transaction_stands_in_line_where_others_hold_leases() {
     let leased = || CommitOutcome::Leased { retry_after: Some(Millis(5_000)) };
-    let terms = Terms { strategy: Strategy::Adaptive { contended: false }, ..all() };
+    let strategy = Strategy::Adaptive { contended: false };
+    let terms = Terms { strategy, batches: true, ..all() };
     let mut script = Script::begin(&["a"], terms);
     script.load("a", "1", "{}");
     script.plan(&[("a", "{}")]);
-    script.commit(leased());
+    assert!(script.commit(leased()).is_final, "nothing of it may be stored later");
     assert_eq!(script.transaction.next_wake(), None, "it does not wait for the lease to end");
     script.grant("a", "5");
     script.plan(&[("a", "{}")]);
     script.commit(CommitOutcome::Committed { documents: Vec::new(), replayed: false });
     assert!(matches!(script.outcome, Some(Outcome::Committed { attempts: 1, .. })));
-    // Who wants none waits.
-    let mut script = Script::begin(&["a"], all());
-    script.load("a", "1", "{}");
-    script.plan(&[("a", "{}")]);
-    script.commit(leased());
+    // So does who wanted none. Where the refusal is not final the same is sent again: a copy of it
+    // may still be on its way, so that no other plan may be made.
+    let begin = |batches: bool| {
+        let mut script = Script::begin(&["a"], Terms { batches, ..all() });
+        script.load("a", "1", "{}");
+        script.plan(&[("a", "{}")]);
+        script.commit(leased());
+        script
+    };
+    begin(true).grant("a", "5");
+    let mut script = begin(false);
     assert!(script.transaction.next_wake().is_some_and(|at| at.0 >= script.now + 5_000));
+    script.wake();
+    assert!(matches!(script.calls[..], [(_, Call::Commit(_))]), "{:?}", script.calls);
 }
 
 #[test]
@@ -237,10 +244,36 @@ fn a_renewal_that_is_refused_gives_the_rest_back() {
     while script.calls.is_empty() {
         script.wake();
     }
+    // Busy is no proof: the same bytes tell, for their fence is over.
+    script.commit(CommitOutcome::Fenced { key: Some("a".into()) });
     let grant = Grant { fence: "3".into(), ttl: Millis(5_000) };
     script.answer(Answered::Lease(LeaseOutcome::Granted { grant, document: None }));
     script.grant("b", "4");
     let load = LoadOutcome::Loaded(copy("a", "9", r#"{"n":1}"#));
     script.answer(Answered::Load(load));
     assert_eq!(script.seen.as_ref().unwrap()[0].1.as_deref(), Some(&br#"{"n":1}"#[..]));
+}
+
+/// A lease that may have run out meanwhile does not vouch for the copy that came with it: somebody
+/// may have changed one document, and another one since.
+#[test]
+fn a_refusal_under_a_lease_that_may_be_over_is_looked_at_again() {
+    let mut script = Script::begin(&["a", "b"], pessimistic());
+    script.grant("a", "1");
+    // No answer comes for long, nor one to the renewal.
+    let none = || {
+        let (retry_after, reached) = (None, false);
+        Answered::Lease(LeaseOutcome::Unavailable { retry_after, reached })
+    };
+    script.now += 3_000;
+    script.answer(none());
+    while script.calls.is_empty() {
+        script.wake();
+    }
+    script.now += 3_000;
+    script.answer(none());
+    script.handle(Event::Wake);
+    script.grant("b", "2");
+    script.handle(Event::PlanRefused("short".into()));
+    assert_eq!(script.outcome, None, "a is from before, b from now");
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 
 mod allocations;
+mod batches;
 mod chance;
 mod documents;
 mod leases;

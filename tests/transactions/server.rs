@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use restamp::core::amount::{amount, Decimal};
 use restamp::core::call::{
-    Answered, Call, CommitCall, CommitOutcome, FindOutcome, Grant, LeaseCall, LeaseOutcome,
-    LoadOutcome, Loaded, NextOutcome, SaveOutcome, UpdateCall, Write,
+    Answered, BatchCall, BatchOutcome, Call, CommitCall, CommitOutcome, FindOutcome, Grant,
+    LeaseCall, LeaseOutcome, Leased, LoadOutcome, Loaded, NextOutcome, ReleaseCall, SaveOutcome,
+    UpdateCall, Write,
 };
 use restamp::core::json;
 use restamp::core::stamp::Stamp;
@@ -19,11 +20,28 @@ pub struct Lease {
     pub until: u64,
 }
 
+/// Somebody's place in line for several documents.
+pub struct Ticket {
+    pub holder: String,
+    pub keys: Vec<String>,
+    pub until: u64,
+    /// From this moment on it bars those who came later.
+    pub bars: u64,
+}
+
+/// How long those who came later may pass somebody who waits for several documents.
+const PASSED_MS: u64 = 3_000;
+/// When to ask again, at the latest, and how long a ticket lives beyond that.
+const ASK_AGAIN_MS: u64 = 250;
+const TICKET_GRACE_MS: u64 = 1_000;
+
 #[derive(Default)]
 pub struct Server {
     pub now: u64,
     pub documents: BTreeMap<String, (u64, Vec<u8>)>,
     pub leases: BTreeMap<String, Lease>,
+    /// First come first.
+    pub line: Vec<Ticket>,
     /// What was asked with a token, and the answer.
     pub tokens: BTreeMap<String, (String, Answered)>,
     pub sequences: BTreeMap<String, u64>,
@@ -91,17 +109,36 @@ impl Server {
                     },
                 })
             }),
-            Call::Commit(CommitCall { writes, token }) => {
-                self.once(token, call, |server| Answered::Commit(server.commit(writes)))
+            Call::Commit(CommitCall { writes, token, leases, is_final }) => {
+                self.once(token, call, |server| {
+                    let outcome = server.commit(writes);
+                    if matches!(outcome, CommitOutcome::Committed { .. }) {
+                        leases.iter().for_each(|lease| server.release(lease));
+                    }
+                    let is_final = *is_final && matches!(outcome, CommitOutcome::Leased { .. });
+                    let answer = Answered::Commit(outcome);
+                    if is_final {
+                        let bytes = format!("{call:?}");
+                        server.tokens.insert(token.clone(), (bytes, answer.clone()));
+                    }
+                    answer
+                })
             }
             Call::Lease(lease) => Answered::Lease(self.lease(lease)),
             Call::Release(release) => {
-                let now = self.now;
-                let lease = self.leases.get_mut(&release.key);
-                if let Some(lease) = lease.filter(|l| l.fence.to_string() == release.fence) {
-                    lease.until = lease.until.min(now);
-                }
+                self.release(release);
                 Answered::Released
+            }
+            Call::Batch(BatchCall::Release(leases)) => {
+                leases.iter().for_each(|lease| self.release(lease));
+                Answered::Released
+            }
+            Call::Batch(BatchCall::Load { keys }) => {
+                let found = keys.iter().filter_map(|key| self.copy(key));
+                Answered::Batch(BatchOutcome::Loaded(found.collect()))
+            }
+            Call::Batch(BatchCall::Lease { keys, holder, ttl, wait: _, if_contended }) => {
+                Answered::Batch(self.lease_all(keys, holder, *ttl, *if_contended))
             }
             Call::Next(next) => self.once(&next.token, call, |server| {
                 let counter = server.sequences.entry(next.sequence.clone()).or_insert(1);
@@ -170,14 +207,15 @@ impl Server {
         for write in writes {
             let key = write.key().expect("a key");
             let lease = self.leases.get(key).filter(|lease| lease.until > self.now);
-            let update = match write {
+            let write = match write {
                 Write::Create { .. } if self.documents.contains_key(key) => {
                     return CommitOutcome::Exists { key: Some(key.to_owned()) };
                 }
-                Write::Create { .. } => continue,
-                Write::Update(update) => update,
+                Write::Create { fence, .. } => (fence, None),
+                Write::Update(update) => (&update.fence, Some(update)),
             };
-            match (&update.fence, lease) {
+            let (fence, update) = write;
+            match (fence, lease) {
                 (None, Some(lease)) => {
                     let retry_after = Some(Millis(lease.until - self.now));
                     return CommitOutcome::Leased { retry_after };
@@ -190,6 +228,7 @@ impl Server {
                 }
                 (None, None) => {}
             }
+            let Some(update) = update else { continue };
             match self.documents.get(key) {
                 None => return CommitOutcome::Gone { key: Some(key.to_owned()) },
                 Some((version, _)) if version.to_string() != update.stamp.0 => {
@@ -220,6 +259,73 @@ impl Server {
         }
         let documents = writes.iter().filter_map(|write| self.copy(write.key()?)).collect();
         CommitOutcome::Committed { documents, replayed: false }
+    }
+
+    fn release(&mut self, release: &ReleaseCall) {
+        let now = self.now;
+        let lease = self.leases.get_mut(&release.key);
+        if let Some(lease) = lease.filter(|lease| lease.fence.to_string() == release.fence) {
+            lease.until = lease.until.min(now);
+        }
+    }
+
+    /// All or none, in line as at the reference backend.
+    fn lease_all(
+        &mut self,
+        keys: &[String],
+        holder: &str,
+        ttl: Millis,
+        if_contended: bool,
+    ) -> BatchOutcome {
+        let now = self.now;
+        self.line.retain(|ticket| ticket.until > now);
+        let others = |lease: &&Lease| lease.until > now && lease.holder != holder;
+        let held = keys.iter().filter_map(|key| self.leases.get(key)).filter(others);
+        let held = held.map(|lease| lease.until - now).max();
+        let before = self.line.iter().take_while(|ticket| ticket.holder != holder);
+        let meets = |ticket: &&Ticket| ticket.keys.iter().any(|key| keys.contains(key));
+        let barred = before.filter(|ticket| ticket.bars <= now).filter(meets);
+        let barred = barred.map(|ticket| ticket.until - now).max();
+        if let Some(wait) = held.max(barred) {
+            let own = |(key, lease): &(&String, &mut Lease)| {
+                keys.contains(key) && lease.holder == holder && lease.until > now
+            };
+            self.leases.iter_mut().filter(own).for_each(|(_, lease)| lease.until = now);
+            let wait = wait.clamp(1, ASK_AGAIN_MS);
+            let until = now + wait + TICKET_GRACE_MS;
+            match self.line.iter_mut().find(|ticket| ticket.holder == holder) {
+                Some(ticket) => ticket.until = until,
+                None => self.line.push(Ticket {
+                    holder: holder.to_owned(),
+                    keys: keys.to_vec(),
+                    until,
+                    bars: now + PASSED_MS,
+                }),
+            }
+            return BatchOutcome::Not(LeaseOutcome::Held { retry_after: Some(Millis(wait)) });
+        }
+        let has_waited = self.line.iter().any(|ticket| ticket.holder == holder);
+        self.line.retain(|ticket| ticket.holder != holder);
+        if if_contended && !has_waited {
+            let found = keys.iter().filter_map(|key| self.copy(key));
+            return BatchOutcome::Loaded(found.collect());
+        }
+        let leased = keys.iter().map(|key| {
+            let lease = self.leases.entry(key.clone()).or_default();
+            if lease.until <= now {
+                lease.fence += 1;
+                holder.clone_into(&mut lease.holder);
+            }
+            lease.until = now + ttl.0;
+            let grant = Grant { fence: lease.fence.to_string(), ttl };
+            (key.clone(), grant)
+        });
+        let leased: Vec<_> = leased.collect();
+        let of = |(key, grant): (String, Grant)| {
+            let document = self.copy(&key);
+            Leased { key, grant, document }
+        };
+        BatchOutcome::Leased(leased.into_iter().map(of).collect())
     }
 
     fn lease(&mut self, asked: &LeaseCall) -> LeaseOutcome {

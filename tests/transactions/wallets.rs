@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use restamp::core::amount::{decimal, Decimal};
+use restamp::core::call::{Answered, CommitOutcome};
 use restamp::core::transaction::{Outcome, Strategy, Terms};
 use restamp::core::transfer::{Transfer, FIELD};
 
@@ -78,7 +79,8 @@ fn run(seed: u64, rough: bool, strategy: Strategy, hasty: bool) {
                 match &gave_up.in_doubt {
                     Some(token) => {
                         doubted += 1;
-                        world.server.tokens.contains_key(token)
+                        let known = world.server.tokens.get(token).map(|(_, answer)| answer);
+                        matches!(known, Some(Answered::Commit(CommitOutcome::Committed { .. })))
                     }
                     None => false,
                 }
@@ -100,17 +102,17 @@ fn run(seed: u64, rough: bool, strategy: Strategy, hasty: bool) {
 
 #[test]
 fn transfers_without_locks() {
-    (0..12).for_each(|seed| run(seed, seed % 4 != 0, Strategy::Optimistic, false));
+    (0..30).for_each(|seed| run(seed, seed % 4 != 0, Strategy::Optimistic, false));
 }
 
 #[test]
 fn transfers_with_leases() {
-    (0..12).for_each(|seed| run(seed, seed % 4 != 0, Strategy::Pessimistic, false));
+    (0..30).for_each(|seed| run(seed, seed % 4 != 0, Strategy::Pessimistic, false));
 }
 
 #[test]
 fn transfers_as_the_rate_of_conflicts_says() {
-    (0..12).for_each(|seed| {
+    (0..30).for_each(|seed| {
         run(seed, seed % 4 != 0, Strategy::Adaptive { contended: seed % 2 == 0 }, false);
     });
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use restamp::core::call::{
-    Answered, Call, CommitOutcome, FindOutcome, LeaseOutcome, LoadOutcome, NextOutcome, SaveOutcome,
+    Answered, BatchCall, BatchOutcome, Call, CommitOutcome, FindOutcome, LeaseOutcome, LoadOutcome,
+    NextOutcome, SaveOutcome,
 };
 use restamp::core::event::CallId;
 use restamp::core::find_or_create::{self, FindOrCreate};
@@ -249,7 +250,11 @@ fn lost(call: &Call) -> Answered {
         Call::Lease(_) => {
             Answered::Lease(LeaseOutcome::Unavailable { retry_after: None, reached: false })
         }
-        Call::Release(_) => Answered::Released,
+        Call::Release(_) | Call::Batch(BatchCall::Release(_)) => Answered::Released,
+        Call::Batch(_) => Answered::Batch(BatchOutcome::Not(LeaseOutcome::Unavailable {
+            retry_after: None,
+            reached: false,
+        })),
         Call::Next(_) => Answered::Next(NextOutcome::InDoubt),
         Call::Apply(_) => panic!("nobody asks for a merge here"),
     }
@@ -268,6 +273,7 @@ fn busy(call: &Call) -> Answered {
         | Call::Find { .. }
         | Call::Lease(_)
         | Call::Release(_)
+        | Call::Batch(_)
         | Call::Apply(_) => lost(call),
     }
 }
@@ -281,6 +287,7 @@ pub fn patient(till: usize) -> Terms {
         queue: Schedule { deadline_ms: None, ..Terms::QUEUE },
         transactions: true,
         leases: true,
+        batches: till % 2 == 0,
         token: restamp::core::policy::TokenSupport::Native,
         ..Terms::new(&format!("till-{till}"))
     }

@@ -9,7 +9,7 @@ use super::documents::{self, Entry};
 use super::leases;
 use super::refusal::Refusal;
 use super::replays::once;
-use super::{parked, Call};
+use super::{parked, waiting, Call};
 use crate::exchange::Reply;
 use crate::json::{plain, Fields};
 use crate::session::random_hex;
@@ -29,8 +29,20 @@ pub struct Write {
     body: Fields,
 }
 
-/// Reads the writes of the request.
-pub fn read(call: &Call) -> Result<Vec<Write>, Refusal> {
+/// All of a commit.
+#[derive(Debug)]
+pub struct Commit {
+    writes: Vec<Write>,
+    /// Leases on documents that are not written: they end with it if `release` says so.
+    leases: Vec<(String, i64)>,
+    /// Whether the leases of all its fences end in the same transaction.
+    release: bool,
+    /// Whether a refusal because of somebody's lease is the answer to its key for ever.
+    is_final: bool,
+}
+
+/// Reads the request.
+pub fn read(call: &Call) -> Result<Commit, Refusal> {
     let body = call.body()?;
     let list = body.get("writes").and_then(Value::as_array);
     let list = list.ok_or_else(|| Refusal::unfit("writes is a list"))?;
@@ -42,7 +54,16 @@ pub fn read(call: &Call) -> Result<Vec<Write>, Refusal> {
     if ids.len() < writes.len() {
         return Err(Refusal::unfit("A commit writes a document once"));
     }
-    Ok(writes)
+    let flag = |name: &str| match body.get(name).map_or(Some(false), Value::as_bool) {
+        Some(flag) => Ok(flag),
+        None => Err(Refusal::unfit(&format!("{name} is true or false"))),
+    };
+    let (release, is_final) = (flag("release")?, flag("final")?);
+    let leases = match body.get("leases") {
+        None => Vec::new(),
+        Some(_) => waiting::fences(&body)?,
+    };
+    Ok(Commit { writes, leases, release, is_final })
 }
 
 fn write(value: &Value) -> Result<Write, Refusal> {
@@ -65,18 +86,37 @@ fn write(value: &Value) -> Result<Write, Refusal> {
     Ok(Write { id, stamp, token: text("token")?, fence, body: body.clone() })
 }
 
-/// The ids of the documents that are written.
-pub fn ids(writes: &[Write]) -> Vec<String> {
-    writes.iter().map(|write| write.id.clone()).collect()
+impl Commit {
+    /// The ids of its documents.
+    pub fn ids(&self) -> Vec<String> {
+        let written = self.writes.iter().map(|write| &write.id);
+        written.chain(self.leases.iter().map(|(id, _)| id)).cloned().collect()
+    }
+
+    /// What ends with it.
+    fn released(&self) -> impl Iterator<Item = (&str, i64)> {
+        let written =
+            self.writes.iter().filter_map(|write| Some((write.id.as_str(), write.fence?)));
+        let read = self.leases.iter().map(|(id, fence)| (id.as_str(), *fence));
+        written.chain(read).filter(|_| self.release)
+    }
 }
 
 /// The transaction.
-pub fn commit(call: &Call, session: &mut dyn Session, writes: &[Write]) -> Result<Reply, Refusal> {
-    let collection = &call.collection;
+pub fn commit(call: &Call, session: &mut dyn Session, commit: &Commit) -> Result<Reply, Refusal> {
+    let (collection, writes) = (&call.collection, &commit.writes);
     once(session, &call.exchange, &collection.name, |session| {
-        let ids: Vec<&str> = writes.iter().map(|write| write.id.as_str()).collect();
+        let ids = commit.ids();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let stored = documents::lock(session, &collection.name, &ids)?;
-        let parked = check(call, session, writes, &stored)?;
+        let parked = match check(call, session, writes, &stored) {
+            // Not rolled back, so that it is kept under the key: a copy that comes late, when nobody
+            // has the lease any more, is not done then.
+            Err(Refusal::Answer(leased)) if commit.is_final && leased.status == 423 => {
+                return Ok(leased);
+            }
+            checked => checked?,
+        };
         for write in writes {
             documents::release_unique(session, collection, &write.id)?;
         }
@@ -91,7 +131,8 @@ pub fn commit(call: &Call, session: &mut dyn Session, writes: &[Write]) -> Resul
             }
             done.push(entry.named(&write.id));
         }
-        for (id, fence) in parked {
+        let released: BTreeMap<&str, i64> = parked.into_iter().chain(commit.released()).collect();
+        for (id, fence) in released {
             call.rest.leases.release(session, [&collection.name, id], fence)?;
         }
         Ok(Reply::json(200, &json!({"documents": done, "replayed": false})))

@@ -38,9 +38,11 @@ CREATE TABLE IF NOT EXISTS rest_blocks (
 CREATE TABLE IF NOT EXISTS rest_leases (
     collection TEXT NOT NULL, id TEXT NOT NULL, holder TEXT NOT NULL, fence BIGINT NOT NULL,
     until BIGINT NOT NULL, PRIMARY KEY (collection, id));
-CREATE TABLE IF NOT EXISTS rest_tickets (
+DROP TABLE IF EXISTS rest_tickets;
+CREATE TABLE IF NOT EXISTS rest_queue (
     collection TEXT NOT NULL, id TEXT NOT NULL, holder TEXT NOT NULL, number BIGINT NOT NULL,
-    until BIGINT NOT NULL, parked BIGINT NOT NULL, PRIMARY KEY (collection, id, holder));
+    until BIGINT NOT NULL, bars BIGINT NOT NULL, parked BIGINT NOT NULL,
+    PRIMARY KEY (collection, id, holder));
 CREATE TABLE IF NOT EXISTS rest_edits (
     collection TEXT NOT NULL, id TEXT NOT NULL, token TEXT NOT NULL,
     PRIMARY KEY (collection, id, token));
@@ -55,7 +57,7 @@ pub const TABLES: [&str; 9] = [
     "rest_sequences",
     "rest_blocks",
     "rest_leases",
-    "rest_tickets",
+    "rest_queue",
     "rest_edits",
 ];
 

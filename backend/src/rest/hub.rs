@@ -51,12 +51,14 @@ impl Hub {
         }
     }
 
-    /// Waits to be told that it is `holder`'s turn at a document. Word that comes before it is
-    /// awaited is kept.
-    pub fn await_turn(self: &Arc<Self>, collection: &str, id: &str, holder: &str) -> Turn {
-        let key = [collection, id, holder].map(str::to_owned);
-        let notify = Arc::clone(self.waiters().entry(key.clone()).or_default());
-        Turn { hub: Arc::clone(self), key, notify }
+    /// Waits to be told that it is `holder`'s turn at one of these documents. Word that comes before
+    /// it is awaited is kept.
+    pub fn await_turn(self: &Arc<Self>, collection: &str, ids: &[String], holder: &str) -> Turn {
+        let key = |id: &String| [collection, id, holder].map(str::to_owned);
+        let keys: Vec<Waiter> = ids.iter().map(key).collect();
+        let notify = Arc::new(Notify::new());
+        self.waiters().extend(keys.iter().map(|key| (key.clone(), Arc::clone(&notify))));
+        Turn { hub: Arc::clone(self), keys, notify }
     }
 
     fn waiters(&self) -> MutexGuard<'_, HashMap<Waiter, Arc<Notify>>> {
@@ -67,7 +69,7 @@ impl Hub {
 /// Somebody's wait, until it is dropped.
 pub struct Turn {
     hub: Arc<Hub>,
-    key: Waiter,
+    keys: Vec<Waiter>,
     notify: Arc<Notify>,
 }
 
@@ -81,9 +83,11 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut waiters = self.hub.waiters();
-        // The map's and this one's: nobody else waits under the same name.
-        if Arc::strong_count(&self.notify) <= 2 {
-            waiters.remove(&self.key);
+        for key in &self.keys {
+            // A later request of the same holder may wait in its place.
+            if waiters.get(key).is_some_and(|known| Arc::ptr_eq(known, &self.notify)) {
+                waiters.remove(key);
+            }
         }
     }
 }

@@ -1,36 +1,40 @@
 -- One step of a document's lease, atomic in Redis.
--- KEYS: lease (a hash: holder, fence), fence (how far the fences got), tickets (a hash: holder to
--- "number until parked"), numbers (the last ticket).
--- ARGV: what to do, holder, ttl, fence or floor, parked, most tickets, most parked, grace.
-local lease, fences, tickets, numbers = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+-- KEYS: lease (a hash: holder, fence), fence (how far the fences got), queue (a hash: holder to
+-- "number until bars parked"; a ticket's number is the microsecond in which it was given).
+-- ARGV: what to do, holder, how long the lease or the ticket lasts, fence or floor, parked, for how
+-- long others may pass, most tickets, most parked, how many are told.
+local lease, fences, queue = KEYS[1], KEYS[2], KEYS[3]
 local what, holder, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- The first living ticket, how many live, how many of them are parked, and the asker's.
-local function queue()
-  local first, count, parked, mine = nil, 0, 0, nil
-  local all = redis.call('HGETALL', tickets)
+-- The living tickets, first come first, how many of them are parked, and the asker's.
+local function tickets()
+  local found, parked, mine = {}, 0, nil
+  local all = redis.call('HGETALL', queue)
   for i = 1, #all, 2 do
-    local number, untill, is_parked = all[i + 1]:match('(%d+) (%d+) (%d)')
-    number, untill = tonumber(number), tonumber(untill)
-    if untill <= now then
-      redis.call('HDEL', tickets, all[i])
+    local number, untill, bars, is_parked = all[i + 1]:match('(%d+) (%d+) (%d+) (%d)')
+    if tonumber(untill) <= now then
+      redis.call('HDEL', queue, all[i])
     else
-      count = count + 1
+      local ticket = { holder = all[i], number = tonumber(number), text = number,
+                       untill = tonumber(untill), bars = tonumber(bars), barred = bars }
       parked = parked + tonumber(is_parked)
-      if not first or number < first.number then
-        first = { holder = all[i], number = number, untill = untill }
-      end
-      if all[i] == holder then mine = number end
+      table.insert(found, ticket)
+      if all[i] == holder then mine = ticket end
     end
   end
-  return first, count, parked, mine
+  table.sort(found, function(a, b) return a.number < b.number end)
+  return found, parked, mine
 end
 
-local function next_holder()
-  local first = queue()
-  return first and first.holder or ''
+-- An answer with the holders that are to be told.
+local function told(answer)
+  local found = tickets()
+  for i = 1, math.min(#found, tonumber(ARGV[9])) do
+    table.insert(answer, found[i].holder)
+  end
+  return answer
 end
 
 local holds = redis.call('HGET', lease, 'holder')
@@ -43,43 +47,50 @@ if what == 'look' then
 elseif what == 'release' then
   if holds and fence == ARGV[4] then
     redis.call('DEL', lease)
-    return { 'released', next_holder() }
+    return told({ 'released' })
   end
-  return { 'nothing', '' }
+  return { 'nothing' }
 elseif what == 'leave' then
-  redis.call('HDEL', tickets, holder)
-  if holds == holder then redis.call('DEL', lease) elseif holds then return { 'left', '' } end
-  return { 'left', next_holder() }
-end
-
--- claim
-local first, count, parked, mine = queue()
-if holds == holder then
+  redis.call('HDEL', queue, holder)
+  if holds == holder then redis.call('DEL', lease) elseif holds then return { 'left' } end
+  return told({ 'left' })
+elseif what == 'stand' then
+  if holds == holder then return { 'free' } end
+  if holds then return { 'held', tostring(left) } end
+  local longest = 0
+  for _, ticket in ipairs(tickets()) do
+    if ticket.holder == holder then break end
+    if ticket.bars <= now then longest = math.max(longest, ticket.untill - now) end
+  end
+  if longest > 0 then return { 'held', tostring(longest) } end
+  return { 'free' }
+elseif what == 'grant' then
+  if holds and holds ~= holder then return { 'held', '0' } end
+  if not holds then
+    -- The floor is what the database knows: a Redis that lost its data must not go back.
+    local reached = tonumber(redis.call('GET', fences) or '0')
+    if reached < tonumber(ARGV[4]) then redis.call('SET', fences, ARGV[4]) end
+    fence = tostring(redis.call('INCR', fences))
+    redis.call('HSET', lease, 'holder', holder, 'fence', fence)
+  end
   redis.call('PEXPIRE', lease, ttl)
-  redis.call('HDEL', tickets, holder)
+  redis.call('HDEL', queue, holder)
   return { 'granted', fence }
 end
-if not holds and (not first or first.holder == holder) then
-  -- The floor is what the database knows: a Redis that lost its data must not go back.
-  local reached = tonumber(redis.call('GET', fences) or '0')
-  if reached < tonumber(ARGV[4]) then redis.call('SET', fences, ARGV[4]) end
-  local granted = redis.call('INCR', fences)
-  redis.call('HSET', lease, 'holder', holder, 'fence', tostring(granted))
-  redis.call('PEXPIRE', lease, ttl)
-  redis.call('HDEL', tickets, holder)
-  return { 'granted', tostring(granted) }
+
+-- queue
+local answer = { 'waiting' }
+if holds == holder then
+  redis.call('DEL', lease)
+  answer = told(answer)
 end
-local retry = holds and left or first.untill - now
-if retry < 1 then retry = 1 end
-if not mine then
-  if count >= tonumber(ARGV[6]) or ARGV[5] == '1' and parked >= tonumber(ARGV[7]) then
-    return { 'full', tostring(retry) }
-  end
-  mine = redis.call('INCR', numbers)
+local found, parked, mine = tickets()
+if not mine and (#found >= tonumber(ARGV[7]) or ARGV[5] == '1' and parked >= tonumber(ARGV[8])) then
+  answer[1] = 'full'
+  return answer
 end
-retry = math.min(retry, tonumber(ARGV[9]))
-local untill = now + retry + tonumber(ARGV[8])
-redis.call('HSET', tickets, holder, string.format('%d %d %s', mine, untill, ARGV[5]))
-redis.call('PEXPIRE', tickets, retry + tonumber(ARGV[8]) + 60000)
-redis.call('PEXPIRE', numbers, retry + tonumber(ARGV[8]) + 120000)
-return { 'waiting', tostring(retry) }
+local number = mine and mine.text or string.format('%d%06d', clock[1], clock[2])
+local bars = mine and mine.barred or string.format('%d', now + tonumber(ARGV[6]))
+redis.call('HSET', queue, holder, string.format('%s %d %s %s', number, now + ttl, bars, ARGV[5]))
+redis.call('PEXPIRE', queue, ttl + 60000)
+return answer

@@ -7,6 +7,10 @@
 //! Waiting is first come, first served: who is refused gets a ticket, which lives until a second
 //! after the moment for which it was told to ask again. [`Leases`] is where lease and tickets are
 //! kept: here in the database, or in Redis ([`super::redis_leases`]).
+//!
+//! Who asks for several documents gets all or none, so nobody waits in a circle. Its tickets let
+//! others pass while it waits for another of its documents, but for no longer than three seconds:
+//! then they bar its documents for all who came later. So documents are not idle, and nobody starves.
 
 use serde_json::json;
 
@@ -19,6 +23,10 @@ pub const TTL_MS: std::ops::RangeInclusive<i64> = 100..=60_000;
 pub const ASK_AGAIN_MS: i64 = 250;
 /// How long a ticket outlives the moment for which its holder was told to ask again.
 pub const TICKET_GRACE_MS: i64 = 1_000;
+/// How long those who came later may pass somebody who waits for several documents.
+const PASSED_MS: i64 = 3_000;
+/// How many of a document's queue are told that it is free: the first may wait for another one.
+pub const TOLD: usize = 4;
 /// Most tickets of one document.
 pub const TICKETS_MAX: i64 = 64;
 /// Most parked saves of one document ([`super::parked`]). So many that 20 tills at one document need
@@ -30,8 +38,8 @@ pub const PARKED_MAX: i64 = 14;
 pub struct Ask {
     /// The collection.
     pub collection: String,
-    /// The document.
-    pub id: String,
+    /// The documents, in order, each once.
+    pub ids: Vec<String>,
     /// Who asks. The same holder asking again renews.
     pub holder: String,
     /// For how long, in milliseconds.
@@ -40,13 +48,28 @@ pub struct Ask {
     pub parked: bool,
 }
 
+impl Ask {
+    fn document<'a>(&'a self, id: &'a str) -> [&'a str; 2] {
+        [&self.collection, id]
+    }
+
+    /// For how long those who came later may pass it.
+    pub fn passed_ms(&self) -> i64 {
+        if self.ids.len() > 1 {
+            PASSED_MS
+        } else {
+            0
+        }
+    }
+}
+
 /// What becomes of an [`Ask`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The lease is the asker's.
+    /// The leases are the asker's.
     Granted {
-        /// Its fence.
-        fence: i64,
+        /// Their fences, in the order of the documents.
+        fences: Vec<i64>,
     },
     /// It is not the asker's turn; it has a ticket.
     Waiting {
@@ -60,11 +83,26 @@ pub enum Claim {
     },
 }
 
-/// Where leases are kept. All calls are made in a transaction that has locked the document's row, if
-/// there is one: so no lease is granted while a write that was allowed is under way.
+/// Where leases are kept. All calls are made in a transaction that has locked the documents' rows, if
+/// there are any: so no lease is granted while a write that was allowed is under way.
 pub trait Leases: Send + Sync {
-    /// Grants or renews a lease, or gives or keeps a ticket.
-    fn claim(&self, session: &mut dyn Session, ask: &Ask) -> Result<Claim, Refusal>;
+    /// Whether the asker could have this document now; else for how many milliseconds more somebody
+    /// has it, or may come before.
+    fn stand(&self, session: &mut dyn Session, ask: &Ask, id: &str)
+        -> Result<Option<i64>, Refusal>;
+
+    /// Grants or renews the lease on a document that the asker can have; its fence.
+    fn grant(&self, session: &mut dyn Session, ask: &Ask, id: &str) -> Result<i64, Refusal>;
+
+    /// Gives or keeps a ticket for so many milliseconds, and ends a lease that the asker has; `false`
+    /// if there is no room.
+    fn queue(
+        &self,
+        session: &mut dyn Session,
+        ask: &Ask,
+        id: &str,
+        lives_ms: i64,
+    ) -> Result<bool, Refusal>;
 
     /// Ends the lease of this fence, if it is alive, and tells who is next.
     fn release(
@@ -93,6 +131,25 @@ pub trait Leases: Send + Sync {
 
     /// Forgets all leases but not how far the fences got.
     fn clear(&self) -> Result<(), Refusal>;
+}
+
+/// Grants or renews all leases, or gives or keeps tickets.
+pub fn claim(leases: &dyn Leases, session: &mut dyn Session, ask: &Ask) -> Result<Claim, Refusal> {
+    let mut retry_after = 0;
+    for id in &ask.ids {
+        let wait = leases.stand(session, ask, id)?;
+        retry_after = retry_after.max(wait.map_or(0, |wait| wait.max(1)));
+    }
+    if retry_after == 0 {
+        let grants = ask.ids.iter().map(|id| leases.grant(session, ask, id));
+        return Ok(Claim::Granted { fences: grants.collect::<Result<_, _>>()? });
+    }
+    let soon = retry_after.min(ASK_AGAIN_MS);
+    let mut has_room = true;
+    for id in &ask.ids {
+        has_room &= leases.queue(session, ask, id, soon + TICKET_GRACE_MS)?;
+    }
+    Ok(if has_room { Claim::Waiting { retry_after: soon } } else { Claim::Full { retry_after } })
 }
 
 /// Reads a fence as text.
@@ -130,63 +187,105 @@ fn lease(session: &mut dyn Session, [collection, id]: [&str; 2]) -> Result<Optio
     Ok(rows.first().map(read))
 }
 
-/// The tickets that live at `now`, first come first: holder, until when, whether parked.
+/// Somebody's place in a document's queue.
+struct Ticket {
+    holder: String,
+    until: i64,
+    /// From this moment on it bars those who came later.
+    bars: i64,
+    parked: bool,
+}
+
+/// The tickets that live at `now`, first come first.
 fn tickets(
     session: &mut dyn Session,
     [collection, id]: [&str; 2],
     now: i64,
-) -> Result<Vec<(String, i64, bool)>, Refusal> {
-    let statement = "DELETE FROM rest_tickets WHERE collection = ?1 AND id = ?2 AND until <= ?3";
+) -> Result<Vec<Ticket>, Refusal> {
+    let statement = "DELETE FROM rest_queue WHERE collection = ?1 AND id = ?2 AND until <= ?3";
     session.query(statement, &[collection.into(), id.into(), now.into()])?;
-    let statement = "SELECT holder, until, parked FROM rest_tickets
+    let statement = "SELECT holder, until, bars, parked FROM rest_queue
          WHERE collection = ?1 AND id = ?2 ORDER BY number";
     let rows = session.query(statement, &[collection.into(), id.into()])?;
-    Ok(rows.iter().map(|row| (row.text(0), row.int(1), row.int(2) > 0)).collect())
+    let ticket = |row: &super::database::Row| Ticket {
+        holder: row.text(0),
+        until: row.int(1),
+        bars: row.int(2),
+        parked: row.int(3) > 0,
+    };
+    Ok(rows.iter().map(ticket).collect())
 }
 
 impl Leases for InDatabase {
-    fn claim(&self, session: &mut dyn Session, ask: &Ask) -> Result<Claim, Refusal> {
-        let document = [ask.collection.as_str(), ask.id.as_str()];
-        let [collection, id] = document;
+    fn stand(
+        &self,
+        session: &mut dyn Session,
+        ask: &Ask,
+        id: &str,
+    ) -> Result<Option<i64>, Refusal> {
+        let document = ask.document(id);
         session.query(
             "INSERT INTO rest_leases (collection, id, holder, fence, until)
              VALUES (?1, ?2, '', 0, 0) ON CONFLICT DO NOTHING",
-            &[collection.into(), id.into()],
+            &[document[0].into(), id.into()],
         )?;
         let lease = lease(session, document)?.ok_or(Refusal::Contended)?;
         let now = session.now()?;
-        let lives = lease.until > now;
-        let tickets = tickets(session, document, now)?;
-        let renews = lives && lease.holder == ask.holder;
-        let first = tickets.first().is_none_or(|(holder, _, _)| *holder == ask.holder);
-        if renews || !lives && first {
-            let fence = if renews { lease.fence } else { lease.fence + 1 };
-            let statement = "UPDATE rest_leases SET holder = ?3, fence = ?4, until = ?5
-                 WHERE collection = ?1 AND id = ?2";
-            let until = now + ask.ttl;
-            let holder = ask.holder.as_str();
-            session.query(
-                statement,
-                &[collection.into(), id.into(), holder.into(), fence.into(), until.into()],
-            )?;
-            drop_ticket(session, document, holder)?;
-            return Ok(Claim::Granted { fence });
+        if lease.until > now {
+            return Ok((lease.holder != ask.holder).then_some(lease.until - now));
         }
-        let until = match tickets.first() {
-            Some((_, until, _)) if !lives => *until,
-            _ => lease.until,
-        };
-        let retry_after = (until - now).max(1);
-        if !tickets.iter().any(|(holder, _, _)| *holder == ask.holder) {
-            let parked = tickets.iter().filter(|(_, _, parked)| *parked).count();
-            let is_full = |count: usize, most: i64| i64::try_from(count).is_ok_and(|n| n >= most);
-            if is_full(tickets.len(), TICKETS_MAX) || ask.parked && is_full(parked, PARKED_MAX) {
-                return Ok(Claim::Full { retry_after });
+        let tickets = tickets(session, document, now)?;
+        let before = tickets.iter().take_while(|ticket| ticket.holder != ask.holder);
+        let bars = before.filter(|ticket| ticket.bars <= now).map(|ticket| ticket.until - now);
+        Ok(bars.max())
+    }
+
+    fn grant(&self, session: &mut dyn Session, ask: &Ask, id: &str) -> Result<i64, Refusal> {
+        let document = ask.document(id);
+        let lease = lease(session, document)?.ok_or(Refusal::Contended)?;
+        let now = session.now()?;
+        let renews = lease.until > now && lease.holder == ask.holder;
+        let fence = if renews { lease.fence } else { lease.fence + 1 };
+        session.query(
+            "UPDATE rest_leases SET holder = ?3, fence = ?4, until = ?5
+                 WHERE collection = ?1 AND id = ?2",
+            &[
+                document[0].into(),
+                id.into(),
+                ask.holder.as_str().into(),
+                fence.into(),
+                (now + ask.ttl).into(),
+            ],
+        )?;
+        drop_ticket(session, document, &ask.holder)?;
+        Ok(fence)
+    }
+
+    fn queue(
+        &self,
+        session: &mut dyn Session,
+        ask: &Ask,
+        id: &str,
+        lives_ms: i64,
+    ) -> Result<bool, Refusal> {
+        let document = ask.document(id);
+        let now = session.now()?;
+        // All or nothing: who waits for one document holds no other up.
+        if let Some(own) = lease(session, document)? {
+            if own.until > now && own.holder == ask.holder {
+                end(session, document, now)?;
             }
         }
-        let retry_after = retry_after.min(ASK_AGAIN_MS);
-        keep_ticket(session, ask, now + retry_after + TICKET_GRACE_MS)?;
-        Ok(Claim::Waiting { retry_after })
+        let tickets = tickets(session, document, now)?;
+        let has_one = tickets.iter().any(|ticket| ticket.holder == ask.holder);
+        let parked = tickets.iter().filter(|ticket| ticket.parked).count();
+        let is_full = |count: usize, most: i64| i64::try_from(count).is_ok_and(|n| n >= most);
+        let full = is_full(tickets.len(), TICKETS_MAX) || ask.parked && is_full(parked, PARKED_MAX);
+        if full && !has_one {
+            return Ok(false);
+        }
+        keep_ticket(session, ask, id, now, lives_ms)?;
+        Ok(true)
     }
 
     fn release(
@@ -253,24 +352,31 @@ fn end(session: &mut dyn Session, document: [&str; 2], now: i64) -> Result<(), R
 }
 
 fn tell_next(session: &mut dyn Session, document: [&str; 2], now: i64) -> Result<(), Refusal> {
-    match tickets(session, document, now)?.first() {
-        Some((holder, _, _)) => tell_turn(session, document, holder),
-        None => Ok(()),
+    for ticket in tickets(session, document, now)?.iter().take(TOLD) {
+        tell_turn(session, document, &ticket.holder)?;
     }
+    Ok(())
 }
 
-fn keep_ticket(session: &mut dyn Session, ask: &Ask, until: i64) -> Result<(), Refusal> {
+fn keep_ticket(
+    session: &mut dyn Session,
+    ask: &Ask,
+    id: &str,
+    now: i64,
+    lives_ms: i64,
+) -> Result<(), Refusal> {
     let number = session.number()?;
     session.query(
-        "INSERT INTO rest_tickets (collection, id, holder, number, until, parked)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO rest_queue (collection, id, holder, number, until, bars, parked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (collection, id, holder) DO UPDATE SET until = ?5",
         &[
             ask.collection.as_str().into(),
-            ask.id.as_str().into(),
+            id.into(),
             ask.holder.as_str().into(),
             number.into(),
-            until.into(),
+            (now + lives_ms).into(),
+            (now + ask.passed_ms()).into(),
             i64::from(ask.parked).into(),
         ],
     )?;
@@ -282,7 +388,7 @@ fn drop_ticket(
     [collection, id]: [&str; 2],
     holder: &str,
 ) -> Result<(), Refusal> {
-    let statement = "DELETE FROM rest_tickets WHERE collection = ?1 AND id = ?2 AND holder = ?3";
+    let statement = "DELETE FROM rest_queue WHERE collection = ?1 AND id = ?2 AND holder = ?3";
     session.query(statement, &[collection.into(), id.into(), holder.into()])?;
     Ok(())
 }

@@ -206,12 +206,15 @@ impl Call {
                 self.at(ids, move |call, session| saves::delete(call, session, &id)).await
             }
             Route::Commit => {
-                let writes = commit::read(self)?;
-                let ids = commit::ids(&writes);
-                self.at(ids, move |call, session| commit::commit(call, session, &writes)).await
+                let commit = commit::read(self)?;
+                let ids = commit.ids();
+                self.at(ids, move |call, session| commit::commit(call, session, &commit)).await
             }
             Route::Lease => waiting::lease(self, &id).await,
             Route::Release => waiting::release(self, &id).await,
+            Route::Documents => waiting::documents(self).await,
+            Route::Leases => waiting::leases(self).await,
+            Route::ReleaseSeveral => waiting::release_several(self).await,
             Route::Apply => {
                 let save = apply::read(self)?;
                 let ids = vec![id.clone()];

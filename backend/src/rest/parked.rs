@@ -40,13 +40,15 @@ pub async fn wait(call: &Call, id: &str, refused: Reply) -> Result<Reply, Refusa
     let wanted = call.preference("park").and_then(|text| text.parse().ok()).unwrap_or(1_000);
     let ask = Ask {
         collection: call.collection.name.clone(),
-        id: id.to_owned(),
+        ids: vec![id.to_owned()],
         holder: format!("{HOLDER_PREFIX}{}", random_hex(8)),
         ttl: i64::clamp(wanted, *TTL_MS.start(), *TTL_MS.end()),
         parked: true,
     };
     match claim(call, &ask, WAIT_MAX).await? {
-        (Claim::Granted { fence }, _) => in_turn(call, ask, fence).await,
+        (Claim::Granted { fences }, _) => {
+            in_turn(call, ask, fences.first().copied().unwrap_or_default()).await
+        }
         (Claim::Full { .. }, _) => {
             let document = [call.collection.name.as_str(), id];
             let places = u32::try_from(PARKED_MAX).unwrap_or(1);
@@ -66,12 +68,14 @@ pub async fn wait(call: &Call, id: &str, refused: Reply) -> Result<Reply, Refusa
 }
 
 async fn in_turn(call: &Call, ask: Ask, fence: i64) -> Result<Reply, Refusal> {
-    let id = ask.id.clone();
-    let saved = call
-        .at(vec![id.clone()], move |call, session| saves::save(call, session, &id, Some(fence)));
+    let id = ask.ids.first().cloned().unwrap_or_default();
+    let saving = id.clone();
+    let saved = call.at(vec![id.clone()], move |call, session| {
+        saves::save(call, session, &saving, Some(fence))
+    });
     match saved.await {
         Err(Refusal::Answer(stale)) if stale.status == 412 => {
-            call.rest.places.begin([&ask.collection, &ask.id], fence);
+            call.rest.places.begin([&ask.collection, &id], fence);
             Err(Refusal::Answer(
                 stale.with("fence", fence.to_string()).with("lease-ttl", ask.ttl.to_string()),
             ))

@@ -19,9 +19,7 @@ use std::time::Duration;
 use redis::{Client, Connection, Script};
 
 use super::database::Session;
-use super::leases::{
-    tell_turn, Ask, Claim, Leases, ASK_AGAIN_MS, PARKED_MAX, TICKETS_MAX, TICKET_GRACE_MS,
-};
+use super::leases::{tell_turn, Ask, Leases, ASK_AGAIN_MS, PARKED_MAX, TICKETS_MAX, TOLD};
 use super::refusal::Refusal;
 
 /// Longer than Redis ever needs for a step.
@@ -63,15 +61,12 @@ impl InRedis {
         let mut call = self.script.prepare_invoke();
         // The braces put a document's keys into one slot of a cluster.
         let name = format!("{{{}:{collection}/{id}}}", collection.len());
-        for kind in ["lease", "fence", "tickets", "numbers"] {
+        for kind in ["lease", "fence", "queue"] {
             call.key(format!("restamp:{kind}:{name}"));
         }
         call.arg(step.what).arg(step.holder).arg(step.ttl).arg(step.fence);
-        call.arg(i64::from(step.parked))
-            .arg(TICKETS_MAX)
-            .arg(PARKED_MAX)
-            .arg(TICKET_GRACE_MS)
-            .arg(ASK_AGAIN_MS);
+        call.arg(i64::from(step.parked)).arg(step.passed);
+        call.arg(TICKETS_MAX).arg(PARKED_MAX).arg(TOLD);
         let idle = self.idle().pop();
         if let Some(mut connection) = idle {
             if let Ok(answer) = call.invoke(&mut connection) {
@@ -92,15 +87,18 @@ struct Step<'a> {
     what: &'static str,
     document: [&'a str; 2],
     holder: &'a str,
+    /// How long the lease or the ticket lasts.
     ttl: i64,
     /// The fence to release, or the highest that the database knows.
     fence: i64,
     parked: bool,
+    /// For how long those who came later may pass it.
+    passed: i64,
 }
 
 impl<'a> Step<'a> {
     fn new(what: &'static str, document: [&'a str; 2], holder: &'a str) -> Self {
-        Self { what, document, holder, ttl: 0, fence: 0, parked: false }
+        Self { what, document, holder, ttl: 0, fence: 0, parked: false, passed: 0 }
     }
 }
 
@@ -116,29 +114,53 @@ fn number(text: Option<&String>) -> i64 {
 }
 
 impl Leases for InRedis {
-    fn claim(&self, session: &mut dyn Session, ask: &Ask) -> Result<Claim, Refusal> {
-        let document = [ask.collection.as_str(), ask.id.as_str()];
-        let [collection, id] = document;
+    fn stand(
+        &self,
+        session: &mut dyn Session,
+        ask: &Ask,
+        id: &str,
+    ) -> Result<Option<i64>, Refusal> {
+        let document = [ask.collection.as_str(), id];
         session.query(
             "INSERT INTO rest_leases (collection, id, holder, fence, until)
              VALUES (?1, ?2, '', 0, 0) ON CONFLICT DO NOTHING",
-            &[collection.into(), id.into()],
+            &[document[0].into(), id.into()],
         )?;
-        let floor = noted(session, document)?;
-        let mut step = Step::new("claim", document, &ask.holder);
-        (step.ttl, step.fence, step.parked) = (ask.ttl, floor, ask.parked);
-        let answer = self.step(&step)?;
-        let number = number(answer.get(1));
-        match answer.first().map_or("", String::as_str) {
-            "granted" => {
-                let statement = "UPDATE rest_leases SET fence = ?3
-                     WHERE collection = ?1 AND id = ?2 AND fence < ?3";
-                session.query(statement, &[collection.into(), id.into(), number.into()])?;
-                Ok(Claim::Granted { fence: number })
-            }
-            "full" => Ok(Claim::Full { retry_after: number }),
-            _ => Ok(Claim::Waiting { retry_after: number }),
+        noted(session, document)?;
+        let answer = self.step(&Step::new("stand", document, &ask.holder))?;
+        Ok((answer.first().map_or("", String::as_str) != "free").then(|| number(answer.get(1))))
+    }
+
+    fn grant(&self, session: &mut dyn Session, ask: &Ask, id: &str) -> Result<i64, Refusal> {
+        let document = [ask.collection.as_str(), id];
+        let mut step = Step::new("grant", document, &ask.holder);
+        (step.ttl, step.fence) = (ask.ttl, noted(session, document)?);
+        let fence = number(self.step(&step)?.get(1));
+        if fence == 0 {
+            // It ended, or somebody came, between the two steps.
+            return Err(Refusal::Contended);
         }
+        let statement = "UPDATE rest_leases SET fence = ?3
+             WHERE collection = ?1 AND id = ?2 AND fence < ?3";
+        session.query(statement, &[document[0].into(), id.into(), fence.into()])?;
+        Ok(fence)
+    }
+
+    fn queue(
+        &self,
+        session: &mut dyn Session,
+        ask: &Ask,
+        id: &str,
+        lives_ms: i64,
+    ) -> Result<bool, Refusal> {
+        let document = [ask.collection.as_str(), id];
+        let mut step = Step::new("queue", document, &ask.holder);
+        (step.ttl, step.passed, step.parked) = (lives_ms, ask.passed_ms(), ask.parked);
+        let answer = self.step(&step)?;
+        for next in answer.iter().skip(1) {
+            tell_turn(session, document, next)?;
+        }
+        Ok(answer.first().map_or("", String::as_str) == "waiting")
     }
 
     fn release(
@@ -149,10 +171,10 @@ impl Leases for InRedis {
     ) -> Result<(), Refusal> {
         let mut step = Step::new("release", document, "");
         step.fence = fence;
-        match self.step(&step)?.get(1) {
-            Some(next) if !next.is_empty() => tell_turn(session, document, next),
-            _ => Ok(()),
+        for next in self.step(&step)?.iter().skip(1) {
+            tell_turn(session, document, next)?;
         }
+        Ok(())
     }
 
     fn leave(
@@ -161,10 +183,10 @@ impl Leases for InRedis {
         document: [&str; 2],
         holder: &str,
     ) -> Result<(), Refusal> {
-        match self.step(&Step::new("leave", document, holder))?.get(1) {
-            Some(next) if !next.is_empty() => tell_turn(session, document, next),
-            _ => Ok(()),
+        for next in self.step(&Step::new("leave", document, holder))?.iter().skip(1) {
+            tell_turn(session, document, next)?;
         }
+        Ok(())
     }
 
     fn check(

@@ -85,7 +85,7 @@ fn replay(
     reply.headers.clear();
     let headers: Value = serde_json::from_str(&row.text(2)).unwrap_or_default();
     for pair in headers.as_array().into_iter().flatten() {
-        let known = ["content-type", "etag", "location", "fence", "lease-ttl"];
+        let known = ["content-type", "etag", "location", "fence", "lease-ttl", "retry-after"];
         let name = known.iter().find(|name| pair[0] == **name);
         if let (Some(name), Some(value)) = (name, pair[1].as_str()) {
             reply.headers.push((name, value.to_owned()));

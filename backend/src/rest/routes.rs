@@ -27,12 +27,18 @@ pub enum Route {
     Lease,
     /// Giving it back.
     Release,
+    /// Newest copies of several documents.
+    Documents,
+    /// Asking for leases on several documents.
+    Leases,
+    /// Giving them back.
+    ReleaseSeveral,
     /// The merge at the server.
     Apply,
 }
 
 /// All of them: method, address, what it asks for.
-pub const ROUTES: [(&str, &str, Route); 12] = [
+pub const ROUTES: [(&str, &str, Route); 15] = [
     ("GET", "/rest/_openapi.json", Route::Openapi),
     ("GET", "/rest/{collection}", Route::Find),
     ("POST", "/rest/{collection}", Route::Create),
@@ -42,6 +48,9 @@ pub const ROUTES: [(&str, &str, Route); 12] = [
     ("POST", "/rest/{collection}/_commit", Route::Commit),
     ("GET", "/rest/{collection}/_changes", Route::Changes),
     ("POST", "/rest/{collection}/_sequences/{name}", Route::Sequence),
+    ("POST", "/rest/{collection}/_documents", Route::Documents),
+    ("POST", "/rest/{collection}/_leases", Route::Leases),
+    ("POST", "/rest/{collection}/_release", Route::ReleaseSeveral),
     ("POST", "/rest/{collection}/{id}/_lease", Route::Lease),
     ("DELETE", "/rest/{collection}/{id}/_lease", Route::Release),
     ("POST", "/rest/{collection}/{id}/_apply", Route::Apply),

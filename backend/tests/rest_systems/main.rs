@@ -5,6 +5,7 @@
 mod support;
 
 mod apply;
+mod batches;
 mod client;
 mod commits;
 mod described;
@@ -57,6 +58,9 @@ on_each_database! {
     leases: a_lease_is_one_holders, fences_rise_for_ever, a_late_write_is_refused_by_the_fence,
         a_lost_holder_blocks_no_longer_than_its_lease, the_queue_is_first_come_first_served, the_queue_is_bounded,
         a_killed_waiter_is_passed_over, a_refused_holder_keeps_its_place, a_commit_carries_fences;
+    batches: several_leases_are_all_or_none, a_commit_gives_leases_back_in_its_transaction,
+        who_is_refused_holds_none, a_lease_only_where_others_are, a_final_refusal_stays_so, who_waits_for_several_has_its_turn, nobody_is_passed_for_ever,
+        many_tills_need_two_requests_a_transfer;
     parked: a_stale_save_is_answered_in_its_turn, at_most_fourteen_are_parked, a_parked_lease_is_for_one_save,
         many_tills_on_one_document;
     apply: every_edit_is_there_once, what_others_did_comes_along, what_a_person_must_decide_is_asked,

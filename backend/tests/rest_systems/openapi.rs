@@ -185,6 +185,29 @@ fn leases(server: &Described) {
     let fence = granted.json()["fence"].as_str().unwrap().to_owned();
     server.wants(204, "", "DELETE", path, &[("Fence", &fence)], &Value::Null);
     server.wants(204, "", "DELETE", path, &[], &Value::Null);
+    several(server);
+}
+
+fn several(server: &Described) {
+    let ids = json!(["a", "nothing-2"]);
+    let ask = |holder: &str| json!({"ids": ids, "holder": holder, "ttl": 60000});
+    let granted = server.wants(200, "", "POST", "sales/_leases", &[REPRESENTATION], &ask("other"));
+    let free = json!({"ids": ["b2"], "holder": "h", "if_contended": true});
+    server.wants(200, "", "POST", "sales/_leases", &[], &free);
+    assert_eq!(granted.json()["leases"][1]["doc"], Value::Null);
+    server.wants(423, "leased", "POST", "sales/_leases", &[], &ask("h"));
+    server.wants(200, "", "POST", "sales/_documents", &[], &json!({ "ids": ids }));
+    let back: Vec<Value> = granted.json()["leases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|lease| json!({"id": lease["id"], "fence": lease["fence"]}))
+        .collect();
+    server.wants(204, "", "POST", "sales/_release", &[], &json!({ "leases": back }));
+    for path in ["sales/_leases", "sales/_documents", "sales/_release"] {
+        server.wants(422, "invalid", "POST", path, &[], &json!({}));
+        server.wants(400, "malformed", "POST", path, &[], &json!([]));
+    }
 }
 
 fn sequences(server: &Described) {
@@ -288,6 +311,9 @@ fn too_large(server: &Described) {
         ("POST", "sales/_commit"),
         ("POST", "sales/_sequences/S"),
         ("POST", "sales/a/_lease"),
+        ("POST", "sales/_leases"),
+        ("POST", "sales/_documents"),
+        ("POST", "sales/_release"),
         ("POST", "sales/a/_apply"),
     ] {
         let answer = server.send(method, path, &[], &huge);
@@ -324,6 +350,10 @@ fn busy(server: &Described, place: &Place) {
     server.wants(503, "busy", "POST", "sales/_sequences/LOCKED", &[], &empty);
     server.wants(503, "busy", "POST", "sales/a/_lease", &[], &json!({"holder": "h"}));
     server.wants(503, "busy", "DELETE", "sales/a/_lease", &[("Fence", "1")], &Value::Null);
+    let several = json!({"ids": ["a"], "holder": "h"});
+    server.wants(503, "busy", "POST", "sales/_leases", &[], &several);
+    let back = json!({"leases": [{"id": "a", "fence": "1"}]});
+    server.wants(503, "busy", "POST", "sales/_release", &[], &back);
     server.wants(
         503,
         "busy",

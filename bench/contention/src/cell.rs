@@ -87,7 +87,7 @@ impl Cell {
                 ms(99) / 1_000.0,
                 self.multiple()
             ),
-            Load::Usual { .. } => format!(
+            Load::Usual { .. } | Load::Quick { .. } => format!(
                 "{:.2} | {:.2} | {:.0} ms | {:.0} ms | {:.0} ms",
                 self.requests(),
                 self.background(),

@@ -137,7 +137,7 @@ impl Station {
             }
             // Nobody waits for the answer.
             Call::Release(_) => return Vec::new(),
-            Call::Commit(_) | Call::Next(_) => panic!("no draft makes this call"),
+            Call::Commit(_) | Call::Batch(_) | Call::Next(_) => panic!("no draft makes this call"),
         };
         self.handle(event, now, chance)
     }

@@ -29,6 +29,13 @@ pub enum Load {
         /// When the last edits are made.
         until_us: u64,
     },
+    /// Every till makes so many edits and saves each at once, whether or not the one before is stored.
+    Quick {
+        /// From one to the next, microseconds.
+        every_us: u64,
+        /// How many.
+        edits: u32,
+    },
 }
 
 /// What an edit is.
@@ -250,7 +257,7 @@ pub fn run(setup: &Setup, seed: u64) -> Tally {
     };
     for till in 0..setup.tills {
         let begins = match setup.load {
-            Load::OneMoment => 0,
+            Load::OneMoment | Load::Quick { .. } => 0,
             Load::Usual { think_us, .. } => world.chance.pause_us(think_us),
         };
         world.after(begins, Arrival::Act { till });
@@ -331,6 +338,11 @@ impl World {
         };
         let op: Op = Op::parse_list(op.as_bytes()).expect("an op").remove(0);
         let sent = station.save(op, self.now, &mut self.chance);
+        if let Load::Quick { every_us, edits } = self.setup.load {
+            if self.stations[till].edits < edits {
+                self.after(every_us, Arrival::Act { till });
+            }
+        }
         self.send(till, sent);
     }
 
@@ -413,7 +425,8 @@ impl World {
         let station = &mut self.stations[till];
         let Some(since) = station.saving_since.filter(|_| station.is_clean()) else { return };
         station.saving_since = None;
-        station.acknowledged += 1;
+        // All that was saved by now went with it.
+        station.acknowledged = station.edits;
         self.tally.times_us.push(self.now - since);
         if let Load::Usual { think_us, until_us } = self.setup.load {
             let pause = self.chance.pause_us(think_us);

@@ -11,6 +11,8 @@ pub struct Figures {
     pub lost: u64,
     /// There more often than asked for.
     pub doubled: u64,
+    /// Of what was asked for, how much met a conflict.
+    pub conflicts: u64,
     /// Requests sent, all of them.
     pub requests: u64,
     /// From asking until it was known to be done, microseconds.
@@ -24,6 +26,7 @@ impl Figures {
         self.succeeded += other.succeeded;
         self.lost += other.lost;
         self.doubled += other.doubled;
+        self.conflicts += other.conflicts;
         self.requests += other.requests;
         self.times_us.extend(other.times_us);
     }

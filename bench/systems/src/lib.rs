@@ -5,6 +5,7 @@ pub mod figures;
 pub mod line;
 pub mod originals;
 pub mod ours;
+pub mod real;
 pub mod table;
 
 /// The server in memory that the tests of transactions use.

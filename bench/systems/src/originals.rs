@@ -18,29 +18,40 @@ pub const COUNT_IN_TRANSACTION_US: u64 = 7_500;
 struct Trip {
     begun: u64,
     back: u64,
+    /// Whether it reaches the server and is not answered with a 5xx.
+    is_served: bool,
+    /// Whether the answer reaches the till. None of them asks again: it is an error for somebody.
+    is_heard: bool,
 }
 
-fn depart(now: u64, chance: &mut Chance) -> (u64, Trip) {
+/// With `faults` 1 % of requests are lost, 1 % answered with a 5xx, 1 % of answers lost.
+fn depart(now: u64, chance: &mut Chance, faults: bool) -> (u64, Trip) {
     let trip = chance.round_trip_us();
-    (now + trip / 2, Trip { begun: now, back: trip - trip / 2 })
+    let is_served = !(faults && (chance.happens(10) || chance.happens(10)));
+    let is_heard = is_served && !(faults && chance.happens(10));
+    (now + trip / 2, Trip { begun: now, back: trip - trip / 2, is_served, is_heard })
 }
 
 fn done(figures: &mut Figures, trip: &Trip, at: u64) {
-    figures.succeeded += 1;
-    figures.times_us.push(at + trip.back - trip.begun);
+    if trip.is_heard {
+        figures.succeeded += 1;
+        figures.times_us.push(at + trip.back - trip.begun);
+    }
 }
 
 /// System 1: a lock for 5 s in Redis, taken once more after 100 ms; a stale save is reloaded, every
 /// field of the request is set on it, and saved once more. All tills edit at the same moment.
-pub fn redis_lock(tills: usize, seed: u64) -> Figures {
+pub fn redis_lock(tills: usize, faults: bool, seed: u64) -> Figures {
     const LOCK_US: u64 = 5_000_000;
     let mut chance = Chance::new(seed);
     let mut figures = Figures { asked: tills as u64, requests: tills as u64, ..Figures::default() };
     let mut line = Line::default();
     let trips: Vec<Trip> = (0..tills)
         .map(|till| {
-            let (arrives, trip) = depart(0, &mut chance);
-            line.at(arrives, (till, 0));
+            let (arrives, trip) = depart(0, &mut chance, faults);
+            if trip.is_served {
+                line.at(arrives, (till, 0));
+            }
             trip
         })
         .collect();
@@ -62,7 +73,9 @@ pub fn redis_lock(tills: usize, seed: u64) -> Figures {
         rows = vec![till];
         locked_until = now + works.min(LOCK_US);
         done(&mut figures, &trips[till], now + works);
-        held.push(till);
+        if trips[till].is_heard {
+            held.push(till);
+        }
     }
     figures.lost = held.iter().filter(|till| !rows.contains(till)).count() as u64;
     figures
@@ -70,7 +83,13 @@ pub fn redis_lock(tills: usize, seed: u64) -> Figures {
 
 /// System 2: the framework's check and nothing else; a conflict is an error, and the page loads.
 /// `seconds` of tills that edit, save and think; with none, all edit once at the same moment.
-pub fn no_lock(tills: usize, at_one_document: usize, seconds: u64, seed: u64) -> Figures {
+pub fn no_lock(
+    tills: usize,
+    at_one_document: usize,
+    seconds: u64,
+    faults: bool,
+    seed: u64,
+) -> Figures {
     const THINK_US: u64 = 2_000_000;
     enum Thing {
         Act(usize),
@@ -100,8 +119,12 @@ pub fn no_lock(tills: usize, at_one_document: usize, seconds: u64, seed: u64) ->
             Thing::Act(till) => {
                 figures.asked += 1;
                 figures.requests += 1;
-                let (arrives, trip) = depart(now, &mut chance);
-                line.at(arrives, Thing::Save(till, trip));
+                let (arrives, trip) = depart(now, &mut chance, faults);
+                match trip.is_served {
+                    true => line.at(arrives, Thing::Save(till, trip)),
+                    // An error, and the cashier goes on.
+                    false => again(till, arrives + trip.back, &mut chance, &mut line),
+                }
             }
             Thing::Save(till, trip) => {
                 let document = till / at_one_document;
@@ -110,12 +133,14 @@ pub fn no_lock(tills: usize, at_one_document: usize, seconds: u64, seed: u64) ->
                     versions[document] += 1;
                     busy[document] = start + SAVE_US;
                     done(&mut figures, &trip, busy[document]);
-                    line.at(busy[document] + trip.back, Thing::Saved(till, versions[document]));
+                    // Without the answer the page keeps the copy that it had.
+                    let seen = if trip.is_heard { versions[document] } else { base[till] };
+                    line.at(busy[document] + trip.back, Thing::Saved(till, seen));
                 } else {
                     // An error for the cashier, who refreshes the page.
                     busy[document] = start + REFUSAL_US;
                     figures.requests += 1;
-                    let (arrives, load) = depart(busy[document] + trip.back, &mut chance);
+                    let (arrives, load) = depart(busy[document] + trip.back, &mut chance, false);
                     line.at(arrives, Thing::Load(till, load.back));
                 }
             }
@@ -133,17 +158,60 @@ pub fn no_lock(tills: usize, at_one_document: usize, seconds: u64, seed: u64) ->
     figures
 }
 
+/// Quick successive updates by one till, so many, each `every_us` after the one before. The page's copy
+/// is the one that the last answer brought: who is quicker than that conflicts with itself, which
+/// is an error (`merges`: reloaded and all set on it, once, under the lock).
+pub fn quick(updates: u64, every_us: u64, merges: bool, faults: bool, seed: u64) -> Figures {
+    enum Thing {
+        Update,
+        Save(Trip, u64),
+        Saved(u64),
+    }
+    let mut chance = Chance::new(seed);
+    let mut figures = Figures { asked: updates, requests: updates, ..Figures::default() };
+    let mut line = Line::default();
+    (0..updates).for_each(|number| line.at(number * every_us, Thing::Update));
+    let (mut version, mut base, mut locked_until) = (1, 1, 0);
+    while let Some((now, thing)) = line.next() {
+        match thing {
+            Thing::Update => {
+                let (arrives, trip) = depart(now, &mut chance, faults);
+                if trip.is_served {
+                    line.at(arrives, Thing::Save(trip, base));
+                }
+            }
+            Thing::Save(trip, seen) => {
+                let stale = seen != version;
+                if stale && !merges || merges && now < locked_until {
+                    continue; // "Document has been modified after you have opened it"
+                }
+                let works = if stale { REFUSAL_US + LOAD_US + SAVE_US } else { SAVE_US };
+                version += 1;
+                locked_until = now + works;
+                done(&mut figures, &trip, locked_until);
+                if trip.is_heard {
+                    line.at(locked_until + trip.back, Thing::Saved(version));
+                }
+            }
+            Thing::Saved(newest) => base = base.max(newest),
+        }
+    }
+    figures
+}
+
 /// System 3: stock layers locked with `FOR UPDATE NOWAIT`, tried at once, again at once, and after
 /// 0.1, 0.2 and 0.4 s. All sales come at the same moment. Who is told the shortage is told right.
-pub fn nowait(sales: usize, each: u64, mut stock: u64, seed: u64) -> Figures {
+pub fn nowait(sales: usize, each: u64, mut stock: u64, faults: bool, seed: u64) -> Figures {
     const WAITS_US: [u64; 4] = [0, 100_000, 200_000, 400_000];
     let mut chance = Chance::new(seed);
     let mut figures = Figures { asked: sales as u64, requests: sales as u64, ..Figures::default() };
     let mut line = Line::default();
     let trips: Vec<Trip> = (0..sales)
         .map(|sale| {
-            let (arrives, trip) = depart(0, &mut chance);
-            line.at(arrives, (sale, 0));
+            let (arrives, trip) = depart(0, &mut chance, faults);
+            if trip.is_served {
+                line.at(arrives, (sale, 0));
+            }
             trip
         })
         .collect();
@@ -165,15 +233,17 @@ pub fn nowait(sales: usize, each: u64, mut stock: u64, seed: u64) -> Figures {
 
 /// System 4: a counter by `$inc`; within a transaction two at once are a write conflict, which the
 /// driver tries again. All customers come at the same moment.
-pub fn counter(customers: usize, in_transaction: bool, seed: u64) -> Figures {
+pub fn counter(customers: usize, in_transaction: bool, faults: bool, seed: u64) -> Figures {
     let mut chance = Chance::new(seed);
     let count = customers as u64;
     let mut figures = Figures { asked: count, requests: count, ..Figures::default() };
     let mut line = Line::default();
     let trips: Vec<Trip> = (0..customers)
         .map(|customer| {
-            let (arrives, trip) = depart(0, &mut chance);
-            line.at(arrives, customer);
+            let (arrives, trip) = depart(0, &mut chance, faults);
+            if trip.is_served {
+                line.at(arrives, customer);
+            }
             trip
         })
         .collect();
@@ -202,14 +272,16 @@ pub struct Move {
 }
 
 /// System 5, pessimistic: both wallets are locked first, and who comes later waits.
-pub fn locked_transfers(moves: &[Move], wallets: usize, seed: u64) -> Figures {
+pub fn locked_transfers(moves: &[Move], wallets: usize, faults: bool, seed: u64) -> Figures {
     let mut chance = Chance::new(seed);
     let count = moves.len() as u64;
     let mut figures = Figures { asked: count, requests: count, ..Figures::default() };
     let mut line = Line::default();
     for one in moves {
-        let (arrives, trip) = depart(one.at, &mut chance);
-        line.at(arrives, (one, trip));
+        let (arrives, trip) = depart(one.at, &mut chance, faults);
+        if trip.is_served {
+            line.at(arrives, (one, trip));
+        }
     }
     let mut busy = vec![0; wallets];
     for (now, (one, trip)) in line {
@@ -223,11 +295,11 @@ pub fn locked_transfers(moves: &[Move], wallets: usize, seed: u64) -> Figures {
 
 /// System 5, optimistic: a version column; on a `ConcurrencyError` the caller asks again, three
 /// tries in all, after 0.1 and 0.2 s.
-pub fn versioned_transfers(moves: &[Move], wallets: usize, seed: u64) -> Figures {
+pub fn versioned_transfers(moves: &[Move], wallets: usize, faults: bool, seed: u64) -> Figures {
     enum Thing {
         Ask(usize, u32),
-        Read(usize, u32, u64),
-        Write(usize, u32, u64, [u64; 2]),
+        Read(usize, u32, Trip),
+        Write(usize, u32, Trip, [u64; 2]),
     }
     const TRIES: u32 = 3;
     let mut chance = Chance::new(seed);
@@ -241,23 +313,25 @@ pub fn versioned_transfers(moves: &[Move], wallets: usize, seed: u64) -> Figures
         match thing {
             Thing::Ask(number, tries) => {
                 figures.requests += 1;
-                let (arrives, trip) = depart(now, &mut chance);
-                line.at(arrives, Thing::Read(number, tries, trip.back));
+                let (arrives, trip) = depart(now, &mut chance, faults);
+                if trip.is_served {
+                    line.at(arrives, Thing::Read(number, tries, trip));
+                }
             }
-            Thing::Read(number, tries, back) => {
+            Thing::Read(number, tries, trip) => {
                 let one = &moves[number];
                 let seen = [versions[one.from], versions[one.to]];
-                line.at(now + SAVE_US, Thing::Write(number, tries, back, seen));
+                line.at(now + SAVE_US, Thing::Write(number, tries, trip, seen));
             }
-            Thing::Write(number, tries, back, seen) => {
+            Thing::Write(number, tries, trip, seen) => {
                 let one = &moves[number];
                 if seen == [versions[one.from], versions[one.to]] {
                     versions[one.from] += 1;
                     versions[one.to] += 1;
-                    done(&mut figures, &Trip { begun: one.at, back }, now);
+                    done(&mut figures, &Trip { begun: one.at, ..trip }, now);
                 } else if tries + 1 < TRIES {
                     let wait = 100_000 << tries;
-                    line.at(now + back + wait, Thing::Ask(number, tries + 1));
+                    line.at(now + trip.back + wait, Thing::Ask(number, tries + 1));
                 }
             }
         }

@@ -1,11 +1,14 @@
 //! What Restamp does: its real state machines (`Transaction`, `sequence::Request`), in the same
 //! network, against a server that keeps the promises of the reference backend's protocol.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use restamp::core::allocation::{self, Fields};
 use restamp::core::amount::Decimal;
-use restamp::core::call::{Answered, Call, CommitOutcome, LeaseOutcome};
+use restamp::core::call::{
+    Answered, BatchCall, BatchOutcome, Call, CommitOutcome, FindOutcome, LeaseOutcome, LoadOutcome,
+    NextOutcome, SaveOutcome,
+};
 use restamp::core::event::CallId;
 use restamp::core::policy::TokenSupport;
 use restamp::core::retry::Schedule;
@@ -25,6 +28,11 @@ use crate::task::{take_numbers, Answer, Ended, Seen, Task, Wanted};
 const START_MS: u64 = 1_780_000_000_000;
 /// To grant a lease, or take it back: one row.
 const LEASE_US: u64 = 2_000;
+/// How often a request that stands in line looks by itself.
+const LOOK_US: u64 = 250_000;
+/// A till gives an answer up after this long: the 2 s of the drafts, and the 2 s for which a request
+/// may stand in line.
+const TIMEOUT_US: u64 = 4_000_000;
 
 enum Arrival {
     Begin(usize),
@@ -34,11 +42,8 @@ enum Arrival {
         call: Call,
         back: u64,
     },
-    /// A request for a lease has stood in its document's queue for as long as it may.
-    GiveUp {
-        key: String,
-        place: u64,
-    },
+    /// A request that stands in line looks again, as the reference backend does.
+    Look(u64),
     AtTill {
         task: usize,
         id: CallId,
@@ -47,13 +52,15 @@ enum Arrival {
     Wake(usize),
 }
 
-/// A request for a lease in a document's queue.
+/// A request for leases that stands in line.
 struct Place {
     number: u64,
     task: usize,
     id: CallId,
     call: Call,
     back: u64,
+    /// For how long it may.
+    until: u64,
 }
 
 struct World {
@@ -61,8 +68,14 @@ struct World {
     now: u64,
     server: Server,
     busy: BTreeMap<String, u64>,
-    queues: BTreeMap<String, VecDeque<Place>>,
-    places: u64,
+    /// First come first.
+    places: Vec<Place>,
+    placed: u64,
+    faults: bool,
+    /// Which calls have been answered, where an answer may be lost.
+    heard: BTreeSet<(usize, CallId)>,
+    /// Who met a conflict.
+    conflicted: BTreeSet<usize>,
     tasks: Vec<Option<Task>>,
     begun: Vec<u64>,
     first: BTreeMap<usize, Vec<(CallId, Call)>>,
@@ -76,20 +89,24 @@ fn terms(till: usize, strategy: Strategy) -> Terms {
         strategy,
         transactions: true,
         leases: true,
+        batches: true,
         token: TokenSupport::Native,
         ..Terms::new(&format!("till-{till}"))
     }
 }
 
 impl World {
-    fn new(seed: u64) -> World {
+    fn new(seed: u64, faults: bool) -> World {
         World {
             chance: Chance::new(seed),
             now: 0,
             server: Server { tells: true, ..Server::default() },
             busy: BTreeMap::new(),
-            queues: BTreeMap::new(),
-            places: 0,
+            places: Vec::new(),
+            placed: 0,
+            faults,
+            heard: BTreeSet::new(),
+            conflicted: BTreeSet::new(),
             tasks: Vec::new(),
             begun: Vec::new(),
             first: BTreeMap::new(),
@@ -142,18 +159,19 @@ impl World {
                     self.send(task, calls);
                 }
                 Arrival::AtServer { task, id, call, back } => self.serve(task, id, call, back),
-                Arrival::GiveUp { key, place } => {
-                    let queue = self.queues.entry(key).or_default();
-                    if let Some(at) = queue.iter().position(|known| known.number == place) {
-                        if let Some(Place { task, id, back, .. }) = queue.remove(at) {
-                            let held = LeaseOutcome::Held { retry_after: Some(Millis(100)) };
-                            let answered = Answered::Lease(held);
-                            let arrival = Arrival::AtTill { task, id, answered };
-                            self.line.at(self.now + back, arrival);
-                        }
-                    }
-                }
+                Arrival::Look(place) => self.look(place),
                 Arrival::AtTill { task, id, answered } => {
+                    if self.faults && !self.heard.insert((task, id)) {
+                        continue;
+                    }
+                    let met = |outcome: &CommitOutcome| {
+                        matches!(
+                            outcome,
+                            CommitOutcome::Stale { .. } | CommitOutcome::Leased { .. }
+                        )
+                    };
+                    let met = matches!(&answered, Answered::Commit(outcome) if met(outcome));
+                    self.figures.conflicts += u64::from(met && self.conflicted.insert(task));
                     self.act(task, |task, now, bits| task.answered(id, answered, now, bits));
                 }
                 Arrival::Wake(task) => self.act(task, |task, now, bits| task.wake(now, bits)),
@@ -163,29 +181,54 @@ impl World {
 
     fn serve(&mut self, task: usize, id: CallId, call: Call, back: u64) {
         let answered = self.server.serve(&call);
-        if let (Call::Lease(lease), Answered::Lease(LeaseOutcome::Held { .. })) = (&call, &answered)
-        {
-            if let Some(wait) = lease.wait {
-                self.places += 1;
-                let (key, number) = (lease.key.clone(), self.places);
-                let give_up = Arrival::GiveUp { key: key.clone(), place: number };
-                self.line.at(self.now + wait.0 * 1_000, give_up);
-                let place = Place { number, task, id, call, back };
-                return self.queues.entry(key).or_default().push_back(place);
-            }
+        if let (Some(wait), true) = (wait(&call), is_held(&answered)) {
+            self.placed += 1;
+            let (number, until) = (self.placed, self.now + wait.0 * 1_000);
+            self.places.push(Place { number, task, id, call, back, until });
+            return self.line.at(self.now + LOOK_US.min(wait.0 * 1_000), Arrival::Look(number));
         }
-        let (keys, cost) = cost(&call, &answered);
+        let is_free = gives_back(&call, &answered);
+        self.answer(task, id, &call, back, answered);
+        if is_free {
+            self.wake_line();
+        }
+    }
+
+    /// The server works, and the answer goes its way.
+    fn answer(&mut self, task: usize, id: CallId, call: &Call, back: u64, answered: Answered) {
+        let (keys, cost) = cost(call, &answered);
         let start =
             keys.iter().filter_map(|key| self.busy.get(key)).fold(self.now, |a, b| a.max(*b));
         for key in keys {
             self.busy.insert(key, start + cost);
         }
+        if self.faults && self.chance.happens(10) {
+            return;
+        }
         self.line.at(start + cost + back, Arrival::AtTill { task, id, answered });
-        if let Call::Release(release) = call {
-            let next = self.queues.get_mut(&release.key).and_then(VecDeque::pop_front);
-            if let Some(Place { task, id, call, back, .. }) = next {
-                self.serve(task, id, call, back);
-            }
+    }
+
+    /// Something is free: who stands in line looks, first come first.
+    fn wake_line(&mut self) {
+        let numbers: Vec<u64> = self.places.iter().map(|place| place.number).collect();
+        numbers.into_iter().for_each(|number| self.claim(number, false));
+    }
+
+    fn look(&mut self, number: u64) {
+        self.claim(number, true);
+        if self.places.iter().any(|place| place.number == number) {
+            self.line.at(self.now + LOOK_US, Arrival::Look(number));
+        }
+    }
+
+    /// It has its turn, or has waited for as long as it may, or waits on.
+    fn claim(&mut self, number: u64, is_time: bool) {
+        let Some(at) = self.places.iter().position(|place| place.number == number) else { return };
+        let answered = self.server.serve(&self.places[at].call);
+        let is_over = is_time && self.places[at].until <= self.now;
+        if is_over || !is_held(&answered) {
+            let Place { task, id, call, back, .. } = self.places.remove(at);
+            self.answer(task, id, &call, back, answered);
         }
     }
 
@@ -214,6 +257,18 @@ impl World {
             self.figures.requests += 1;
             let trip = self.chance.round_trip_us();
             let back = trip - trip / 2;
+            if self.faults {
+                let given_up = Arrival::AtTill { task, id, answered: unanswered(&call, false) };
+                self.line.at(self.now + TIMEOUT_US, given_up);
+                if self.chance.happens(10) {
+                    continue;
+                }
+                if self.chance.happens(10) {
+                    let answered = unanswered(&call, true);
+                    self.line.at(self.now + trip, Arrival::AtTill { task, id, answered });
+                    continue;
+                }
+            }
             self.line.at(self.now + trip / 2, Arrival::AtServer { task, id, call, back });
         }
         let next = self.tasks[task].as_ref().and_then(Task::next_wake);
@@ -236,6 +291,69 @@ fn ms(now: u64) -> u64 {
     START_MS + now.div_ceil(1_000)
 }
 
+/// For how long a request may stand in line.
+fn wait(call: &Call) -> Option<Millis> {
+    match call {
+        Call::Lease(lease) => lease.wait,
+        Call::Batch(BatchCall::Lease { wait, .. }) => *wait,
+        Call::Batch(BatchCall::Load { .. } | BatchCall::Release(_))
+        | Call::Load { .. }
+        | Call::Find { .. }
+        | Call::Create(_)
+        | Call::Update(_)
+        | Call::Commit(_)
+        | Call::Release(_)
+        | Call::Next(_)
+        | Call::Apply(_) => None,
+    }
+}
+
+fn is_held(answered: &Answered) -> bool {
+    matches!(
+        answered,
+        Answered::Lease(LeaseOutcome::Held { .. })
+            | Answered::Batch(BatchOutcome::Not(LeaseOutcome::Held { .. }))
+    )
+}
+
+/// Whether leases end with it.
+fn gives_back(call: &Call, answered: &Answered) -> bool {
+    match call {
+        Call::Release(_) | Call::Batch(BatchCall::Release(_)) => true,
+        Call::Commit(commit) => {
+            let stored = matches!(answered, Answered::Commit(CommitOutcome::Committed { .. }));
+            stored && !commit.leases.is_empty()
+        }
+        Call::Batch(BatchCall::Load { .. } | BatchCall::Lease { .. })
+        | Call::Lease(_)
+        | Call::Load { .. }
+        | Call::Find { .. }
+        | Call::Create(_)
+        | Call::Update(_)
+        | Call::Next(_)
+        | Call::Apply(_) => false,
+    }
+}
+
+/// What a till makes of no answer, or of a 500 (`reached`).
+fn unanswered(call: &Call, reached: bool) -> Answered {
+    let load = LoadOutcome::Unavailable { retry_after: None, reached };
+    match call {
+        Call::Create(_) | Call::Update(_) => Answered::Save(SaveOutcome::InDoubt),
+        Call::Load { .. } => Answered::Load(load),
+        Call::Find { .. } => Answered::Find(FindOutcome::Load(load)),
+        Call::Commit(_) => Answered::Commit(CommitOutcome::InDoubt),
+        Call::Lease(_) => Answered::Lease(LeaseOutcome::Unavailable { retry_after: None, reached }),
+        Call::Release(_) | Call::Batch(BatchCall::Release(_)) => Answered::Released,
+        Call::Batch(_) => Answered::Batch(BatchOutcome::Not(LeaseOutcome::Unavailable {
+            retry_after: None,
+            reached,
+        })),
+        Call::Next(_) => Answered::Next(NextOutcome::InDoubt),
+        Call::Apply(_) => panic!("no plan asks for a merge"),
+    }
+}
+
 /// On which documents it works, and for how long.
 fn cost(call: &Call, answered: &Answered) -> (Vec<String>, u64) {
     match call {
@@ -250,14 +368,28 @@ fn cost(call: &Call, answered: &Answered) -> (Vec<String>, u64) {
             (vec![lease.key.clone()], if lease.with_document { LOAD_US } else { LEASE_US })
         }
         Call::Release(release) => (vec![release.key.clone()], LEASE_US),
+        Call::Batch(BatchCall::Load { keys }) => (keys.clone(), LOAD_US),
+        // Somebody else has them: they are not worked on.
+        Call::Batch(BatchCall::Lease { .. }) if is_held(answered) => (Vec::new(), LEASE_US),
+        Call::Batch(BatchCall::Lease { keys, .. }) => (keys.clone(), LOAD_US),
+        Call::Batch(BatchCall::Release(leases)) => {
+            (leases.iter().map(|lease| lease.key.clone()).collect(), LEASE_US)
+        }
         Call::Next(next) => (vec![next.sequence.clone()], COUNT_US),
         Call::Create(_) | Call::Find { .. } | Call::Apply(_) => (Vec::new(), REFUSAL_US),
     }
 }
 
 /// System 3: sales that take from three layers, all at the same moment.
-pub fn allocations(sales: usize, each: u64, stock: u64, strategy: Strategy, seed: u64) -> Figures {
-    let mut world = World::new(seed);
+pub fn allocations(
+    sales: usize,
+    each: u64,
+    stock: u64,
+    strategy: Strategy,
+    faults: bool,
+    seed: u64,
+) -> Figures {
+    let mut world = World::new(seed, faults);
     let keys: Vec<String> = (1..=3).map(|layer| format!("L{layer}")).collect();
     for key in &keys {
         let held = stock / 3;
@@ -282,8 +414,8 @@ pub fn allocations(sales: usize, each: u64, stock: u64, strategy: Strategy, seed
 }
 
 /// System 4: customers that all want their number at the same moment.
-pub fn numbers(customers: usize, seed: u64) -> Figures {
-    let mut world = World::new(seed);
+pub fn numbers(customers: usize, faults: bool, seed: u64) -> Figures {
+    let mut world = World::new(seed, faults);
     for _ in 0..customers {
         world.number("CUST");
     }
@@ -302,9 +434,15 @@ pub fn numbers(customers: usize, seed: u64) -> Figures {
 }
 
 /// System 5: one unit moves from wallet to wallet.
-pub fn transfers(moves: &[Move], wallets: usize, strategy: Strategy, seed: u64) -> Figures {
+pub fn transfers(
+    moves: &[Move],
+    wallets: usize,
+    strategy: Strategy,
+    faults: bool,
+    seed: u64,
+) -> Figures {
     const BEGIN: i64 = 1_000_000;
-    let mut world = World::new(seed);
+    let mut world = World::new(seed, faults);
     let key = |wallet: usize| format!("W{wallet:03}");
     for wallet in 0..wallets {
         world.server.put(&key(wallet), &format!(r#"{{"balance":{BEGIN}}}"#));

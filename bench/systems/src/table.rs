@@ -6,7 +6,8 @@ use restamp::core::retry::Schedule;
 use restamp::core::transaction::Strategy;
 use restamp_contention::cell::{measure, Cell};
 use restamp_contention::chance::Chance;
-use restamp_contention::plan::{one_moment, usual, DOCUMENTS, NOTHING};
+use restamp_contention::plan::{one_moment, usual, DOCUMENTS, MERGED, NOTHING, PARKED};
+use restamp_contention::world::{Load, Offer, Setup};
 
 use crate::figures::Figures;
 use crate::originals::{self, Move};
@@ -16,21 +17,33 @@ use crate::ours;
 pub type Row = (&'static str, Figures);
 
 /// A scenario: its title, and its rows; ours begin with "Restamp".
-pub type Scenario = (&'static str, Vec<Row>);
+pub type Scenario = (String, Vec<Row>);
 
-/// Runs all scenarios, each with so many seeds.
-pub fn scenarios(seeds: u64) -> Vec<Scenario> {
-    vec![
-        ("1. ten cashiers edit one invoice at the same moment", redis(seeds)),
-        ("2. a hundred tills, four at each invoice, 2 s of thinking, a minute", usual_load(seeds)),
-        ("3. five sales of 100 out of 300 at the same moment", stock(seeds, 5, 100)),
-        ("3. fifty sales of 6 out of 300 at the same moment", stock(seeds, 50, 6)),
-        ("4. a hundred new customers at the same moment", customers(seeds, 100)),
-        ("4. a thousand new customers at the same moment", customers(seeds / 4, 1_000)),
-        ("5. fifty tills, 300 transfers among 20 wallets in 20 s", wallets(seeds, 20, 20_000)),
-        ("5. the same within 2 s", wallets(seeds, 20, 2_000)),
-        ("5. the same among 200 wallets in 20 s", wallets(seeds, 200, 20_000)),
-    ]
+/// How far apart the two updates of system 1's message are, microseconds.
+const QUICK_US: u64 = 107_000;
+
+/// Runs all scenarios, each with so many seeds; with `faults` 1 % of requests and 1 % of answers are
+/// lost and 1 % answered with a 5xx.
+pub fn scenarios(seeds: u64, faults: bool) -> Vec<Scenario> {
+    let mut all: Vec<Scenario> = Vec::new();
+    let mut add = |title: &str, rows: Vec<Row>| all.push((title.to_owned(), rows));
+    add("1. ten cashiers edit one invoice at the same moment", redis(seeds, faults));
+    add("1. five quick updates by one till, 107 ms apart", quick(seeds, faults));
+    let title = "2. a hundred tills, four at each invoice, 2 s of thinking, a minute";
+    add(title, usual_load(seeds, faults));
+    add("3. five sales of 100 out of 300 at the same moment", stock(seeds, 5, 100, faults));
+    add("3. fifty sales of 6 out of 300 at the same moment", stock(seeds, 50, 6, faults));
+    add("4. a hundred new customers at the same moment", customers(seeds, 100, faults));
+    add("4. a thousand new customers at the same moment", customers(seeds / 4, 1_000, faults));
+    for (wallets, within_ms) in [(1_000, 20_000), (40, 20_000), (20, 20_000), (20, 2_000)] {
+        let (conflicts, rows) = transfers(seeds, wallets, within_ms, faults);
+        let title = format!(
+            "5. 300 transfers among {wallets} wallets in {} s: {conflicts:.1} % of them meet a conflict",
+            within_ms / 1_000
+        );
+        all.push((title, rows));
+    }
+    all
 }
 
 fn of_cell(cell: Cell) -> Figures {
@@ -42,56 +55,75 @@ fn of_cell(cell: Cell) -> Figures {
         doubled: tally.doubled,
         requests: tally.requests,
         times_us: tally.times_us,
+        ..Figures::default()
     }
 }
 
-fn redis(seeds: u64) -> Vec<Row> {
-    let ours =
-        |offer| of_cell(measure(one_moment(10, offer, Schedule::CONTENTION, false), 0..seeds));
-    vec![
-        (
-            "original: Redis lock, one retry, reload and set all",
-            Figures::of(seeds, |seed| originals::redis_lock(10, seed)),
-        ),
-        ("Restamp, the backend offers nothing", ours(NOTHING)),
-        ("Restamp, changes are pushed", ours(DOCUMENTS)),
-    ]
+/// What a backend may offer drafts, each with its name.
+const OFFERS: [(&str, Offer); 4] = [
+    ("Restamp, the backend offers nothing", NOTHING),
+    ("Restamp, changes are pushed", DOCUMENTS),
+    ("Restamp, stale saves are parked", PARKED),
+    ("Restamp, the server merges", MERGED),
+];
+
+fn drafts(setup: impl Fn(Offer) -> Setup, seeds: u64) -> impl Iterator<Item = Row> {
+    OFFERS.into_iter().map(move |(name, offer)| (name, of_cell(measure(setup(offer), 0..seeds))))
 }
 
-fn usual_load(seeds: u64) -> Vec<Row> {
+fn redis(seeds: u64, faults: bool) -> Vec<Row> {
+    let original = Figures::of(seeds, |seed| originals::redis_lock(10, faults, seed));
+    let mut rows = vec![("original: Redis lock, one retry, reload and set all", original)];
+    rows.extend(drafts(|offer| one_moment(10, offer, Schedule::CONTENTION, faults), seeds));
+    rows
+}
+
+fn quick(seeds: u64, faults: bool) -> Vec<Row> {
+    let original =
+        |merges| Figures::of(seeds, |seed| originals::quick(5, QUICK_US, merges, faults, seed));
+    let mut rows = vec![
+        ("original: no lock, an error for the cashier", original(false)),
+        ("original: Redis lock, one retry, reload and set all", original(true)),
+    ];
+    let setup = |offer| Setup {
+        load: Load::Quick { every_us: QUICK_US, edits: 5 },
+        ..one_moment(1, offer, Schedule::CONTENTION, faults)
+    };
+    rows.extend(drafts(setup, seeds));
+    rows
+}
+
+fn usual_load(seeds: u64, faults: bool) -> Vec<Row> {
     let seeds = (seeds / 20).max(1);
-    let ours = |offer| of_cell(measure(usual(offer, Schedule::CONTENTION, false, 60), 0..seeds));
-    vec![
-        (
-            "original: no lock, an error for the cashier",
-            Figures::of(seeds, |seed| originals::no_lock(100, 4, 60, seed)),
-        ),
-        ("Restamp, the backend offers nothing", ours(NOTHING)),
-        ("Restamp, changes are pushed", ours(DOCUMENTS)),
-    ]
+    let original = Figures::of(seeds, |seed| originals::no_lock(100, 4, 60, faults, seed));
+    let mut rows = vec![("original: no lock, an error for the cashier", original)];
+    rows.extend(drafts(|offer| usual(offer, Schedule::CONTENTION, faults, 60), seeds));
+    rows
 }
 
-fn stock(seeds: u64, sales: usize, each: u64) -> Vec<Row> {
-    let ours =
-        |strategy| Figures::of(seeds, |seed| ours::allocations(sales, each, 300, strategy, seed));
+fn stock(seeds: u64, sales: usize, each: u64, faults: bool) -> Vec<Row> {
+    let ours = |strategy| {
+        Figures::of(seeds, |seed| ours::allocations(sales, each, 300, strategy, faults, seed))
+    };
     vec![
         (
             "original: NOWAIT, 0/0.1/0.2/0.4 s",
-            Figures::of(seeds, |seed| originals::nowait(sales, each, 300, seed)),
+            Figures::of(seeds, |seed| originals::nowait(sales, each, 300, faults, seed)),
         ),
         ("Restamp, optimistic", ours(Strategy::Optimistic)),
         ("Restamp, leases", ours(Strategy::Pessimistic)),
-        ("Restamp, adaptive", ours(Strategy::Adaptive { contended: true })),
+        ("Restamp, adaptive", ours(Strategy::Adaptive { contended: false })),
     ]
 }
 
-fn customers(seeds: u64, count: usize) -> Vec<Row> {
-    let original =
-        |in_transaction| Figures::of(seeds, |seed| originals::counter(count, in_transaction, seed));
+fn customers(seeds: u64, count: usize, faults: bool) -> Vec<Row> {
+    let original = |in_transaction| {
+        Figures::of(seeds, |seed| originals::counter(count, in_transaction, faults, seed))
+    };
     vec![
         ("original: $inc within a transaction", original(true)),
         ("original: $inc alone", original(false)),
-        ("Restamp, sequence", Figures::of(seeds, |seed| ours::numbers(count, seed))),
+        ("Restamp, sequence", Figures::of(seeds, |seed| ours::numbers(count, faults, seed))),
     ]
 }
 
@@ -110,25 +142,30 @@ fn moves(wallets: usize, within_ms: u64, seed: u64) -> Vec<Move> {
     moves
 }
 
-fn wallets(seeds: u64, wallets: usize, within_ms: u64) -> Vec<Row> {
+/// The share of transfers that meet a conflict, percent, and the rows.
+fn transfers(seeds: u64, wallets: usize, within_ms: u64, faults: bool) -> (f64, Vec<Row>) {
     let seeds = (seeds / 4).max(1);
     let with = |run: &dyn Fn(&[Move], u64) -> Figures| {
         Figures::of(seeds, |seed| run(&moves(wallets, within_ms, seed), seed))
     };
-    let ours = |strategy| with(&|moves, seed| ours::transfers(moves, wallets, strategy, seed));
-    vec![
+    let ours =
+        |strategy| with(&|moves, seed| ours::transfers(moves, wallets, strategy, faults, seed));
+    let optimistic = ours(Strategy::Optimistic);
+    let conflicts = 100.0 * optimistic.conflicts as f64 / optimistic.asked.max(1) as f64;
+    let rows = vec![
         (
             "original: pessimistic",
-            with(&|moves, seed| originals::locked_transfers(moves, wallets, seed)),
+            with(&|moves, seed| originals::locked_transfers(moves, wallets, faults, seed)),
         ),
         (
             "original: optimistic, 3 tries",
-            with(&|moves, seed| originals::versioned_transfers(moves, wallets, seed)),
+            with(&|moves, seed| originals::versioned_transfers(moves, wallets, faults, seed)),
         ),
-        ("Restamp, optimistic", ours(Strategy::Optimistic)),
+        ("Restamp, optimistic", optimistic),
         ("Restamp, leases", ours(Strategy::Pessimistic)),
         ("Restamp, adaptive", ours(Strategy::Adaptive { contended: false })),
-    ]
+    ];
+    (conflicts, rows)
 }
 
 /// All scenarios as Markdown.

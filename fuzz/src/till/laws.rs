@@ -48,6 +48,7 @@ impl World {
             | Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => return check_requests(call),
         };

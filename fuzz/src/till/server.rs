@@ -92,6 +92,7 @@ impl Server {
             | Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
+            | Call::Batch(_)
             | Call::Next(_)
             | Call::Apply(_) => None,
         }

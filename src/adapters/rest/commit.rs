@@ -2,13 +2,25 @@
 
 use super::super::wire::{self, Fault};
 use super::super::{HttpRequest, HttpResponse};
-use super::{answer, offers, Rest, StampPlace};
+use super::{answer, lease, offers, Rest, StampPlace};
 use crate::core::call::{CommitCall, CommitOutcome, RejectionCode, Write};
 use crate::core::json::{self, list, Kind, ObjectWriter};
 
 pub(super) fn request(rest: &Rest, commit: &CommitCall) -> HttpRequest {
     let writes = list(commit.writes.iter().map(|one| write(rest, one)));
-    let body = ObjectWriter::new().raw("writes", &writes).finish();
+    let mut body = ObjectWriter::new();
+    body.raw("writes", &writes);
+    if !commit.leases.is_empty() {
+        // Leases on documents that are not written end with it too.
+        let read = commit.leases.iter().filter(|lease| {
+            commit.writes.iter().all(|write| write.key() != Some(lease.key.as_str()))
+        });
+        body.raw("release", b"true").raw("leases", &lease::fences(read));
+    }
+    if commit.is_final {
+        body.raw("final", b"true");
+    }
+    let body = body.finish();
     let mut request = rest.post(rest.route(None, "_commit"), body);
     request.headers.push(("Idempotency-Key", commit.token.clone()));
     request.headers.push(offers::prefer(None, true));
@@ -18,12 +30,16 @@ pub(super) fn request(rest: &Rest, commit: &CommitCall) -> HttpRequest {
 fn write(rest: &Rest, write: &Write) -> Vec<u8> {
     let mut out = ObjectWriter::new();
     match write {
-        Write::Create { key, document, token } => {
+        Write::Create { key, document, token, fence } => {
             match key {
                 Some(key) => out.text("id", key),
                 None => out.raw("id", b"null"),
             };
-            out.raw("stamp", b"null").text("token", token).raw("doc", document);
+            out.raw("stamp", b"null").text("token", token);
+            if let Some(fence) = fence {
+                out.text("fence", fence);
+            }
+            out.raw("doc", document);
         }
         Write::Update(update) => {
             out.text("id", &update.key).text("stamp", &update.stamp.0);

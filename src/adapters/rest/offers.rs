@@ -24,6 +24,9 @@ pub struct Offers {
     pub apply: bool,
     /// `Prefer: park=MS` on a save.
     pub parking: bool,
+    /// `POST _documents`, `POST _leases`, `POST _release`, and `release` in a commit: several
+    /// documents in one request.
+    pub batches: bool,
     /// `Idempotency-Key` is heeded on every save, not only on those routes: the same save again is
     /// answered as the first time, for an hour at least.
     pub tokens: bool,
@@ -38,6 +41,7 @@ impl Offers {
         changes: true,
         apply: true,
         parking: true,
+        batches: true,
         tokens: true,
     };
 
@@ -51,6 +55,7 @@ impl Offers {
             "changes" => &mut self.changes,
             "apply" => &mut self.apply,
             "parking" => &mut self.parking,
+            "batches" => &mut self.batches,
             "tokens" => &mut self.tokens,
             _ => return false,
         };
@@ -63,6 +68,7 @@ impl Offers {
         match what {
             Missing::Transactions => self.transactions,
             Missing::Leases => self.leases,
+            Missing::Batches => self.batches,
             Missing::Sequences => self.sequences,
             Missing::Apply => self.apply,
             Missing::Find | Missing::CompareAndSet => true,

@@ -17,12 +17,16 @@ pub fn commit_requests(commit: &CommitCall) -> Vec<u8> {
         Write::Update(update) => {
             super::save_request(&Call::Update(update.clone())).unwrap_or_default()
         }
-        Write::Create { key, document, token } => {
+        Write::Create { key, document, token, fence } => {
             let create = CreateCall { document: document.clone(), token: token.clone() };
             let request = super::save_request(&Call::Create(create)).unwrap_or_default();
-            match key {
+            let request = match key {
                 // Without a stamp it is a new document, under this key.
                 Some(key) => json::with_member(&request, "key", &json::quoted(key)),
+                None => request,
+            };
+            match fence {
+                Some(fence) => json::with_member(&request, "fence", &json::quoted(fence)),
                 None => request,
             }
         }

@@ -1,6 +1,6 @@
 //! Several documents, all or nothing.
 
-use super::{Loaded, Rejection, UpdateCall};
+use super::{Loaded, Rejection, ReleaseCall, UpdateCall};
 use crate::core::time::Millis;
 
 /// See [`Call::Commit`](super::Call::Commit). Either all writes are stored or none is.
@@ -11,6 +11,13 @@ pub struct CommitCall {
     /// Token of the whole: the same bytes go out with the same token until the answer is definite,
     /// and the server answers again what it answered first.
     pub token: String,
+    /// Leases that end in the same step if it is stored; otherwise they stay. Only where the backend
+    /// has [batches](super::Call::Batch).
+    pub leases: Vec<ReleaseCall>,
+    /// A refusal because of somebody's lease is for ever: a copy of the request that the network
+    /// brings later stores nothing, so what is refused may be planned anew. Only where the backend
+    /// has [batches](super::Call::Batch).
+    pub is_final: bool,
 }
 
 /// One document of a commit.
@@ -24,6 +31,8 @@ pub enum Write {
         document: Vec<u8>,
         /// Token of its creation.
         token: String,
+        /// The fence of the lease on its key that it is made under.
+        fence: Option<String>,
     },
     /// A new version, only if the stamp is current. `park` means nothing here.
     Update(UpdateCall),

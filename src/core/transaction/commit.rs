@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::core::amount;
-use crate::core::call::{CommitCall, LoadOutcome, SaveOutcome, UpdateCall, Write};
+use crate::core::call::{CommitCall, LoadOutcome, ReleaseCall, SaveOutcome, UpdateCall, Write};
 use crate::core::document::{DEPTH_MAX, DOCUMENT_BYTES_MAX};
 use crate::core::json::{self, Kind};
 
@@ -29,7 +29,12 @@ impl Transaction {
             (false, Some(Write::Update(update))) => Call::Update(update),
             (_, last) => {
                 writes.extend(last);
-                Call::Commit(CommitCall { writes, token: token.clone() })
+                Call::Commit(CommitCall {
+                    writes,
+                    token: token.clone(),
+                    leases: self.given_back(),
+                    is_final: self.terms.batches && !self.leasing,
+                })
             }
         };
         self.doubt = Tries::default();
@@ -41,9 +46,11 @@ impl Transaction {
     fn write(&self, at: usize, document: Vec<u8>, token: &str, turn: &mut Turn) -> Option<Write> {
         let member = &self.members[at];
         let key = member.key.clone();
+        let fence = member.lease.as_ref().map(|lease| lease.grant.fence.clone());
         let Copy::Loaded { stamp, document: before } = &member.copy else {
             let (key, token) = (Some(key), turn.random.name());
-            return self.terms.transactions.then_some(Write::Create { key, document, token });
+            let write = Write::Create { key, document, token, fence };
+            return self.terms.transactions.then_some(write);
         };
         let document = match (&self.terms.token_field, self.terms.transactions) {
             (Some(field), false) => with_token(&document, field, token),
@@ -56,9 +63,36 @@ impl Transaction {
             stamp: stamp.clone(),
             token: token.to_owned(),
             submit: false,
-            fence: member.lease.as_ref().map(|lease| lease.grant.fence.clone()),
+            fence,
             park: None,
         }))
+    }
+
+    /// The leases that end with the commit.
+    fn given_back(&self) -> Vec<ReleaseCall> {
+        let held = |member: &Member| {
+            let fence = member.lease.as_ref()?.grant.fence.clone();
+            Some(ReleaseCall { key: member.key.clone(), fence })
+        };
+        match self.terms.batches {
+            true => self.members.iter().filter_map(held).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Stored: the leases that were to end with it have ended.
+    fn on_committed(&mut self, documents: Vec<Loaded>, turn: &mut Turn) {
+        if let Some(Sent { call: Call::Commit(commit), .. }) = &self.sent {
+            for member in &mut self.members {
+                let ended = |lease: &mut Lease| {
+                    let is_it =
+                        |it: &ReleaseCall| it.key == member.key && it.fence == lease.grant.fence;
+                    commit.leases.iter().any(is_it)
+                };
+                member.lease.take_if(ended);
+            }
+        }
+        self.finish(Outcome::Committed { attempts: self.attempts, documents }, turn);
     }
 
     /// Sends it, for the first time or again byte for byte.
@@ -81,7 +115,7 @@ impl Transaction {
     pub(super) fn on_commit(&mut self, outcome: CommitOutcome, turn: &mut Turn) {
         match outcome {
             CommitOutcome::Committed { documents, replayed: _ } => {
-                self.finish(Outcome::Committed { attempts: self.attempts, documents }, turn);
+                self.on_committed(documents, turn);
             }
             // A stamp that is old, a fence that is over, a key that is taken stay so: an earlier
             // try of the same bytes that arrives late is refused as well. And had it been stored,
@@ -92,10 +126,13 @@ impl Transaction {
                 self.on_stale(key.into_iter().collect(), Vec::new(), turn);
             }
             // In the lease's own queue the turn comes when it is given back, not when it ends.
-            CommitOutcome::Leased { .. } if self.joins_queue() => {
-                self.leasing = true;
+            CommitOutcome::Leased { .. } if self.is_final() => {
+                self.leasing = self.terms.leases;
                 self.sent = None;
                 self.attempts = self.attempts.saturating_sub(1);
+            }
+            CommitOutcome::Leased { retry_after } if !self.is_doubted() => {
+                self.queue(retry_after, turn);
             }
             CommitOutcome::Leased { retry_after } | CommitOutcome::Unavailable { retry_after } => {
                 self.busy_wait(retry_after, Why::Busy, turn);
@@ -126,10 +163,20 @@ impl Transaction {
         }
     }
 
-    /// Whether it takes leases from now on, for others do.
-    fn joins_queue(&self) -> bool {
-        let adaptive = matches!(self.terms.strategy, Strategy::Adaptive { .. });
-        adaptive && self.terms.leases && !self.leasing && !self.is_doubted()
+    /// Whether a lease of somebody's refuses what was sent for ever, also a copy that comes late: then
+    /// it takes leases from now on, for only in that line is its turn sure.
+    fn is_final(&self) -> bool {
+        let call = self.sent.as_ref().map(|sent| &sent.call);
+        matches!(call, Some(Call::Commit(CommitCall { is_final: true, .. })))
+    }
+
+    /// Whether others were quicker so often that it stands in line from now on.
+    fn is_outrun(&self) -> bool {
+        let most = match self.terms.strategy {
+            Strategy::Adaptive { .. } => CONFLICTS_BEFORE_LEASES,
+            Strategy::Optimistic | Strategy::Pessimistic => CONFLICTS_MAX,
+        };
+        self.conflicts >= most.min(self.terms.attempts_max.saturating_sub(1))
     }
 
     /// The answer to a plain save of one document.
@@ -224,12 +271,9 @@ impl Transaction {
         for member in self.members.iter_mut().filter(|member| told(member)) {
             member.copy = Copy::Unknown;
         }
-        if self.conflicts >= CONFLICTS_BEFORE_LEASES {
-            self.leasing |=
-                self.terms.leases && matches!(self.terms.strategy, Strategy::Adaptive { .. });
-        }
+        self.leasing |= self.terms.leases && self.is_outrun();
         // Who holds leases has nobody to give way to, and who asks for them waits in that line.
-        if self.conflicts > 1 && !self.leasing {
+        if self.conflicts > 1 && !self.terms.leases {
             // Copies that are loaded before the wait would be old after it.
             return self.give_way(turn);
         }
@@ -253,6 +297,8 @@ impl Transaction {
         let of = |member: &Member| key.as_deref().is_none_or(|key| key == member.key);
         let lost = self.members.iter().position(of).unwrap_or(0);
         self.members[lost].lease = None;
+        // The way to the server takes longer than was thought.
+        self.ttl = Millis(self.ttl.0 * 2).min(self.terms.lease_ttl);
         turn.out.push(Effect::Log(Step::LeaseLost(self.members[lost].key.clone())));
         self.release_from(lost + 1, turn);
         let keys = self.members[lost..].iter().map(|member| member.key.clone()).collect();

@@ -26,17 +26,17 @@ impl Transaction {
 
     /// Gives back the leases from this one on.
     pub(super) fn release_from(&mut self, first: usize, turn: &mut Turn) {
-        for at in first..self.members.len() {
-            if let Some(lease) = self.members[at].lease.take() {
-                self.release(at, lease.grant.fence, turn);
-            }
-        }
+        let back = |member: &mut Member| {
+            let fence = member.lease.take()?.grant.fence;
+            Some(ReleaseCall { key: member.key.clone(), fence })
+        };
+        let leases = self.members[first..].iter_mut().filter_map(back).collect();
+        self.release_all(leases, turn);
     }
 
-    /// Nobody waits for the answer: a lease that does not get back ends by itself.
+    /// Gives back a lease that came after the end.
     pub(super) fn release(&mut self, at: usize, fence: String, turn: &mut Turn) {
-        self.next_call += 1;
-        let call = Call::Release(ReleaseCall { key: self.members[at].key.clone(), fence });
-        turn.out.push(Effect::Call { id: CallId(self.next_call), call });
+        let release = ReleaseCall { key: self.members[at].key.clone(), fence };
+        self.release_all(vec![release], turn);
     }
 }

@@ -1,4 +1,4 @@
-//! Leases: one by one in the order of the keys, renewed at half time, given up from the first
+//! Leases one by one: in the order of the keys, renewed at half time, given up from the first
 //! lost one on.
 
 use super::*;
@@ -22,14 +22,24 @@ impl Transaction {
         wanted.is_some()
     }
 
+    /// How long the server may keep us in its queue: what we hold must not run out meanwhile.
+    pub(super) fn wait_in_line(&self) -> Millis {
+        match self.members.iter().any(|member| member.lease.is_some()) {
+            true => {
+                let ttl = if self.batches() { self.ttl } else { self.terms.lease_ttl };
+                self.terms.lease_wait.min(Millis(ttl.0 / 4))
+            }
+            false => self.terms.lease_wait,
+        }
+    }
+
     fn ask(&mut self, at: usize, turn: &mut Turn) {
+        if self.batches() {
+            return self.ask_for_all(turn);
+        }
+        let wait = self.wait_in_line();
         let member = &self.members[at];
         let renewal = member.lease.is_some();
-        // What we hold must not run out while the server keeps us in its queue.
-        let wait = match self.members.iter().any(|member| member.lease.is_some()) {
-            true => self.terms.lease_wait.min(Millis(self.terms.lease_ttl.0 / 4)),
-            false => self.terms.lease_wait,
-        };
         let call = Call::Lease(LeaseCall {
             key: member.key.clone(),
             holder: self.holder.clone(),
@@ -42,7 +52,7 @@ impl Transaction {
 
     /// When the first lease is half over.
     pub(super) fn renewal_due(&self) -> Option<Millis> {
-        let renewing = self.in_flight.iter().any(|(_, call)| matches!(call, Purpose::Lease(..)));
+        let renewing = self.in_flight.iter().any(|(_, purpose)| purpose.is_for_leases());
         let leases = self.members.iter().filter_map(|member| member.lease.as_ref());
         leases.filter(|_| !renewing).map(|lease| lease.due).min()
     }
@@ -75,7 +85,8 @@ impl Transaction {
             LeaseOutcome::Granted { grant, document } => {
                 self.queued = Tries::default();
                 let due = asked.plus(Millis(grant.ttl.0 / 2));
-                self.on_granted(at, Lease { grant, due }, document, turn);
+                let ends = asked.plus(grant.ttl);
+                self.on_granted(at, Lease { grant, due, ends }, document, turn);
             }
             LeaseOutcome::Held { retry_after } => {
                 self.busy = Tries::default();
@@ -110,7 +121,14 @@ impl Transaction {
         }
     }
 
-    fn on_granted(&mut self, at: usize, lease: Lease, document: Option<Loaded>, turn: &mut Turn) {
+    /// Answers whether it is a new lease rather than a renewal.
+    pub(super) fn on_granted(
+        &mut self,
+        at: usize,
+        lease: Lease,
+        document: Option<Loaded>,
+        turn: &mut Turn,
+    ) -> bool {
         self.busy = Tries::default();
         let renewed = self.members[at].lease.as_ref();
         let renewed = renewed.is_some_and(|known| known.grant.fence == lease.grant.fence);
@@ -126,11 +144,12 @@ impl Transaction {
         if let (Some(document), false) = (document, renewed) {
             self.take_copy(at, document, turn);
         }
+        !renewed
     }
 
     /// A renewal without an answer is tried again soon; a lease that runs out meanwhile is found
     /// out by its fence.
-    fn postpone_renewal(&mut self, at: usize, turn: &Turn) {
+    pub(super) fn postpone_renewal(&mut self, at: usize, turn: &Turn) {
         if let Some(lease) = &mut self.members[at].lease {
             lease.due = turn.now.plus(Millis((lease.grant.ttl.0 / 8).max(10)));
         }
@@ -147,13 +166,10 @@ impl Transaction {
         }
     }
 
-    /// What was planned, or sent and certainly not stored, is planned anew.
-    fn forget_plan(&mut self) {
-        let flying = self.in_flight.iter().any(|(_, call)| *call == Purpose::Commit);
-        if self.is_doubted() || flying {
-            return;
-        }
-        if self.planned.take().is_some() || self.sent.take().is_some() {
+    /// What was planned is planned anew. Not what was sent: the network may bring a copy of it late,
+    /// and only the server's answer to the same bytes tells that it is not stored, nor will be.
+    pub(super) fn forget_plan(&mut self) {
+        if self.planned.take().is_some() {
             // The attempt came to nothing before it was one.
             self.attempts = self.attempts.saturating_sub(1);
         }
@@ -165,7 +181,7 @@ impl Transaction {
 
     /// Waits for its turn. The server keeps our place for a moment longer than it told, so that
     /// long is waited and no longer.
-    fn queue(&mut self, retry_after: Option<Millis>, turn: &mut Turn) {
+    pub(super) fn queue(&mut self, retry_after: Option<Millis>, turn: &mut Turn) {
         let mut tries = self.queued;
         let schedule = match retry_after {
             Some(_) => Schedule { cap_ms: 20, base_ms: 20, ..self.terms.queue },

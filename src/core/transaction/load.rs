@@ -15,6 +15,14 @@ impl Transaction {
         if self.sent.is_some() || self.leasing && !self.has_leases() {
             return;
         }
+        if self.batches() {
+            let unknown = self.members.iter().filter(|member| member.copy == Copy::Unknown);
+            let keys: Vec<String> = unknown.map(|member| member.key.clone()).collect();
+            if !keys.is_empty() && self.in_flight.is_empty() {
+                self.load_all(keys, turn);
+            }
+            return;
+        }
         for at in 0..self.members.len() {
             if self.in_flight.len() >= self.terms.calls_max {
                 return;

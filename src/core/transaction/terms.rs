@@ -11,11 +11,12 @@ pub const ATTEMPTS_MAX: u32 = 10;
 /// Whether others are kept out while the plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
-    /// Nobody is kept out; a conflict is a new attempt.
+    /// Nobody is kept out; a conflict is a new attempt. Only where others hold leases, or were
+    /// quicker three times in a row, does it stand in their line rather than give up.
     Optimistic,
-    /// A lease on each document first, in the order of their keys.
+    /// A lease on each document first: on all at once, or in the order of their keys.
     Pessimistic,
-    /// As the measured rate of conflicts says, and with leases after two conflicts in a row, if
+    /// As the measured rate of conflicts says, and with leases after a conflict, if
     /// the backend has leases.
     Adaptive {
         /// Whether one of the documents is contended: begin with leases.
@@ -38,7 +39,9 @@ pub struct Terms {
     pub queue: Schedule,
     /// Waits while an answer is in doubt: longer, since giving up leaves it so.
     pub doubt: Schedule,
-    /// How long a lease lasts that is not given back.
+    /// How long a lease lasts that is not given back. All at once are asked for a second, since a
+    /// plan needs them for a round trip only and one whose answer was lost keeps others waiting; if
+    /// that proves too short, for twice as long each time, up to this.
     pub lease_ttl: Millis,
     /// How long the server may keep a request for a lease in its queue.
     pub lease_wait: Millis,
@@ -50,6 +53,8 @@ pub struct Terms {
     pub transactions: bool,
     /// Whether there are leases.
     pub leases: bool,
+    /// Whether several documents are loaded, leased and given back in one request.
+    pub batches: bool,
     /// Whether stale saves are refused.
     pub compare_and_set: CompareAndSet,
     /// Whether the backend recognises the token of a save that is sent again.
@@ -76,6 +81,7 @@ impl Terms {
             till: till.to_owned(),
             transactions: false,
             leases: false,
+            batches: false,
             compare_and_set: CompareAndSet::Atomic,
             token: TokenSupport::None,
             token_field: None,
