@@ -283,9 +283,9 @@ impl World {
             assert!(steps < 300_000, "too many steps: it does not come to rest");
             assert!(self.now < BEGIN_MS + REST_MS, "not at rest in time");
             match self.queue.pop_first() {
-                Some(((at, _), arrival)) => {
+                Some(((at, put), arrival)) => {
                     self.now = at;
-                    self.arrive(arrival);
+                    self.arrive(put, arrival);
                 }
                 None if self.is_calm() => {
                     if !self.finish() {
@@ -301,11 +301,13 @@ impl World {
         self.ran
     }
 
-    fn arrive(&mut self, arrival: Arrival) {
+    fn arrive(&mut self, put: u64, arrival: Arrival) {
         if let Some(page) = page_of(&arrival) {
             let until = self.pages[page].frozen_until;
             if until > self.now {
-                return self.after(until - self.now, arrival);
+                // In the order in which it was sent.
+                self.queue.insert((until, put), arrival);
+                return;
             }
         }
         let page = page_of(&arrival);
