@@ -442,9 +442,12 @@ impl Draft {
 
     /// Nothing may be new but that something is under way, or is not any more.
     pub(super) fn tell_status(&mut self, turn: &mut Turn<'_>) {
+        if !self.opened {
+            return;
+        }
         let status = self.status();
         let told = std::mem::replace(&mut self.told, status);
-        if self.opened && !told.is_empty() && told != status {
+        if !told.is_empty() && told != status {
             self.changed(turn);
         }
     }

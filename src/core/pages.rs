@@ -32,6 +32,19 @@ pub struct Wanted {
     pub seen: Option<Vec<u8>>,
 }
 
+impl Wanted {
+    /// The chance that it is done with: a new document's token is the same however often it is
+    /// begun; whatever else is made of chance is made anew, for no two saves have one token.
+    #[must_use]
+    pub fn chance(&self, fresh: u128) -> u128 {
+        if matches!(self.event, Event::Create { .. }) {
+            self.random
+        } else {
+            fresh
+        }
+    }
+}
+
 /// What an edit overwrites or takes out of a document, as the page shows it; nothing for edits that
 /// do neither. A page that follows may show a copy that is some moments old: if something else
 /// stands there by now, the page that leads refuses the edit ([`is_as_seen`]).
@@ -98,19 +111,6 @@ pub fn is_request(event: &Event) -> bool {
             | Event::Save { .. }
             | Event::Submit { .. }
     )
-}
-
-/// The random bits with which a page makes what the one before may have made already. Documents that
-/// are begun and rows that are put in keep their names; a save gets a token of its own, for the one
-/// before may have gone out, and what is sent now may be another text.
-#[must_use]
-pub fn bits_again(wanted: &Wanted, fresh: u128) -> u128 {
-    let is_save = matches!(wanted.event, Event::Save { .. } | Event::Submit { .. });
-    if is_save {
-        fresh
-    } else {
-        wanted.random
-    }
 }
 
 /// Whether the leading page does this once, however often it is told.

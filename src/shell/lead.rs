@@ -14,7 +14,7 @@ use super::runner::{Runner, Topic};
 use super::tabs::{bytes, counts, number, to_bytes, to_number, Tabs};
 use crate::core::event::{DraftId, Event, Take};
 use crate::core::op::Op;
-use crate::core::pages::{bits_again, is_as_seen, is_counted, is_there};
+use crate::core::pages::{is_as_seen, is_counted, is_there};
 
 impl Runner {
     /// Goes on from the journal: at the start, or because the page that led is gone.
@@ -88,7 +88,7 @@ impl Runner {
             self.remember(&wanted.event, wanted.random);
             let by = is_counted(&wanted.event).then_some((&*tabs.page, wanted.count));
             let made = self.check_seen(&wanted.event, wanted.seen.as_deref());
-            let random = bits_again(&wanted, self.random());
+            let random = wanted.chance(self.random());
             let made = made.and_then(|()| self.handle(wanted.event, random, by));
             if let (true, Err(refused)) = (is_edit, made) {
                 self.tell_refused(&tabs.page, &refused);

@@ -39,6 +39,13 @@ async function pages(t, path, count) {
   }
   return all;
 }
+/** Waits for it, and not for ever. */
+async function until(holds) {
+  for (const end = Date.now() + 60_000; !await holds(); ) {
+    assert.ok(Date.now() < end, String(holds));
+    await new Promise((later) => setTimeout(later, 20));
+  }
+}
 const take = (page, count) => page.evaluate((count) => window.take(count), count);
 
 test("two tabs take from one block, also when the one that leads is closed; none is given out twice", async (t) => {
@@ -59,10 +66,10 @@ test("any tab transacts by itself; one that goes while it holds a lease gives it
   await server.fail("503=0", "POST /rest/wallets/_commit", 0);
   await second.evaluate(([from, to]) => { void window.till.transfer(from, to, "1", { strategy: "pessimistic" }); }, [from, to]);
   const log = async (what) => (await server.log()).filter(({ method, path }) => `${method} ${path}`.includes(what)).length;
-  while (await log("_commit") < 2) await new Promise((later) => setTimeout(later, 20));
-  const before = await log("DELETE");
+  await until(async () => await log("_commit") >= 2);
+  const before = await log("_release");
   await second.goto("about:blank");
-  while (await log("DELETE") < before + 2) await new Promise((later) => setTimeout(later, 20));
+  await until(async () => await log("_release") > before);
   await server.heal();
   assert.equal((await move(first)).attempts, 1);
 });
@@ -74,11 +81,11 @@ test("a page that goes while a draft's save is under way gives the draft's lease
   const log = async (method) => (await server.log()).filter((line) => line.method === method && line.path.endsWith("_lease"));
   await server.fail("delay=60000", "PUT /rest/wallets");
   await second.evaluate((id) => { void window.save("/rest/wallets", id, "9"); }, id);
-  while ((await log("POST")).length < 1) await new Promise((later) => setTimeout(later, 20));
+  await until(async () => (await log("POST")).length > 0);
   await second.waitForFunction(() => window.draft.status === "saving");
   assert.equal((await log("DELETE")).length, 0);
   await second.goto("about:blank");
-  while ((await log("DELETE")).length < 1) await new Promise((later) => setTimeout(later, 20));
+  await until(async () => (await log("DELETE")).length > 0);
   assert.equal((await save(first, "8")).kind, "committed");
   assert.deepEqual((await log("POST")).map(({ status }) => status), [200, 200], "nobody had to wait");
   assert.equal((await (await fetch(`${server.url}/rest/wallets/${id}`)).json()).balance, "8");

@@ -42,10 +42,14 @@ impl World {
         for serial in self.model.told() {
             let edit = &self.model.edits[serial];
             let (of, count) = (edit.page, edit.count);
-            if self.pages[of].device != device {
+            let Some(origin) = self.pages.get(of) else {
+                // No page's: what stood in the document when a question was asked about it.
+                self.model.vanish(serial);
+                continue;
+            };
+            if origin.device != device {
                 continue;
             }
-            let origin = &self.pages[of];
             let tells = origin.till.is_some()
                 && (origin.is_leaving
                     || origin.leads && self.is_fenced(of)

@@ -29,6 +29,8 @@ pub struct Edit {
     pub is_promised: bool,
     /// It was said that it may not be kept.
     pub is_doubted: bool,
+    /// A page that had lost its turn unknowingly refused it.
+    pub may_be_refused: bool,
     /// The page was told by the server itself that this is stored.
     pub heard: bool,
 }
@@ -508,8 +510,19 @@ impl Cart {
 impl Edit {
     pub fn new(cart: usize, what: What, page: usize, count: u32) -> Edit {
         let (state, places) = (State::Told, Vec::new());
-        let (is_promised, is_doubted, heard) = (false, false, false);
-        Edit { cart, what, state, page, count, places, is_promised, is_doubted, heard }
+        let (is_promised, is_doubted, may_be_refused, heard) = (false, false, false, false);
+        Edit {
+            cart,
+            what,
+            state,
+            page,
+            count,
+            places,
+            is_promised,
+            is_doubted,
+            may_be_refused,
+            heard,
+        }
     }
 
     pub fn is_open(&self) -> bool {

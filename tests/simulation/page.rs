@@ -211,8 +211,9 @@ impl World {
                 Effect::Refused(misuse) => {
                     assert!(may_refuse, "refused: {misuse:?}");
                     self.tell(|| format!("page{page} refuses {by:?}: {misuse:?}"));
-                    if !self.is_fenced(page) {
-                        self.model.refuse(by);
+                    match self.is_fenced(page) {
+                        false => self.model.refuse(by),
+                        true => self.model.refuse_unsure(by),
                     }
                     if let Some(Waiter(waiter)) = waiter {
                         self.refuse_waiter(page, waiter);

@@ -159,8 +159,7 @@ impl World {
                 self.answer_opening(page, asked, true);
                 continue;
             }
-            let fresh = self.random();
-            let random = restamp::core::pages::bits_again(&wanted, fresh);
+            let random = wanted.chance(self.random());
             let Wanted { count, event, seen, .. } = wanted;
             let about = self.pages[page].about.get(&count).cloned().unwrap_or(About::Nothing);
             if restamp::core::pages::is_request(&event) {

@@ -114,6 +114,14 @@ impl Model {
         }
     }
 
+    /// A page that does not know yet that another one leads refuses it: who hears that has been told,
+    /// who does not tells it to the other one.
+    pub fn refuse_unsure(&mut self, by: Option<(usize, u32)>) {
+        if let Some(serial) = by.and_then(|by| self.by_count.get(&by)) {
+            self.edits[*serial].may_be_refused = true;
+        }
+    }
+
     /// Whether this is done for the first time; then it stands at this place.
     pub fn is_first(&mut self, by: (usize, u32), place: Place) -> bool {
         let is_first = !self.done.contains_key(&by);
@@ -155,6 +163,10 @@ impl Model {
                 _ => edit.places.iter().any(|place| self.is_kept(*place)),
             };
             if edit.is_doubted && !is_there {
+                continue;
+            }
+            if edit.may_be_refused && !is_there {
+                self.edits[serial].state = State::Refused;
                 continue;
             }
             assert!(is_there, "said to be kept, but it is not: {edit:?}");
