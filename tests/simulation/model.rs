@@ -148,6 +148,8 @@ type Contained = (Vec<usize>, Option<Wish>);
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Model {
+    /// Of the server's word that it stored a save nothing is believed.
+    pub is_racy: bool,
     pub edits: Vec<Edit>,
     pub carts: Vec<Cart>,
     pub truths: Vec<Truth>,
@@ -233,6 +235,11 @@ fn read(document: &Document, into: &mut Truth) {
 }
 
 impl Model {
+    /// Of a world whose server is racy, or not.
+    pub fn of(is_racy: bool) -> Model {
+        Model { is_racy, ..Model::default() }
+    }
+
     pub fn open_edits(&self, cart: usize) -> impl Iterator<Item = (usize, &Edit)> {
         let edits = self.carts[cart].edits.iter().map(|serial| (*serial, &self.edits[*serial]));
         edits.filter(|(_, edit)| edit.is_open())
@@ -413,7 +420,14 @@ impl Model {
                 }
                 What::Set { field, value, seen } => {
                     let now = truth.fields.get(field).cloned().unwrap_or_default();
-                    let is_seen = now.0 == *seen || now.1 == Some(cart);
+                    // Put back by somebody who saw mine, to what it was before: it looks as if mine
+                    // had not been stored, and a racy server may well have lost it.
+                    let is_back = |edit: &Edit| {
+                        let before = |what: &What| matches!(what, What::Set { field: of, seen, .. } if of == field && *seen == now.0);
+                        edit.cart == cart && before(&edit.what)
+                    };
+                    let is_back = self.is_racy && self.edits.iter().any(is_back);
+                    let is_seen = now.0 == *seen || now.1 == Some(cart) || is_back;
                     assert!(is_seen, "{field} {now:?} was overwritten unseen by {value}");
                     truth.fields.insert(field.clone(), (value.clone(), Some(cart)));
                 }

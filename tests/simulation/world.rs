@@ -7,7 +7,7 @@ use std::rc::Rc;
 use restamp::adapters::{Adapter, HttpRequest};
 use restamp::core::call::Call;
 use restamp::core::event::CallId;
-use restamp::core::policy::Policy;
+use restamp::core::policy::{CompareAndSet, Policy};
 use serde_json::{json, Value};
 
 use crate::backend::{self, Backend};
@@ -160,6 +160,7 @@ impl World {
     pub fn new(seed: u64, limits: Limits, tells: bool) -> World {
         let mut chance = Chance::new(seed, 0);
         let Backend { adapter, policy, dialect, has_token_field } = backend::draw(&mut chance);
+        let is_racy = policy.compare_and_set == CompareAndSet::Racy;
         let faults = chance.below(45);
         let delay_ms = (1, 1 + chance.below(400));
         let crash_percent = if chance.percent(60) { 1 + chance.below(4) } else { 0 };
@@ -179,7 +180,7 @@ impl World {
             outage: (0, 0, Fate::Through),
             devices: Vec::new(),
             pages: Vec::new(),
-            model: Model::default(),
+            model: Model::of(is_racy),
             crash_percent: if limits.has(Fault::Crash) { crash_percent } else { 0 },
             disk_ms: chance.below(60),
             grown_max: [5_000, 40, 12][chance.below(3) as usize],
