@@ -1,7 +1,7 @@
 //! Any text in place of a journal, one entry a line. What can be read can be written again, and a
 //! till comes back from it and goes on.
 
-use restamp::core::call::{Call, FindOutcome, LoadOutcome, Loaded, SaveOutcome};
+use restamp::core::call::{Answered, Call, FindOutcome, LoadOutcome, Loaded, SaveOutcome};
 use restamp::core::event::{CallId, DraftId, Effect, Event};
 use restamp::core::journal::{replay, state};
 use restamp::core::policy::{CompareAndSet, Policy, TokenSupport};
@@ -61,10 +61,12 @@ fn go_on(mut till: Till, policy: &Policy) {
         };
         let event = match what {
             Call::Create(_) | Call::Update(_) => {
-                Event::SaveAnswered { call, outcome: SaveOutcome::InDoubt }
+                Event::Answered { call, answered: Answered::Save(SaveOutcome::InDoubt) }
             }
-            Call::Load { .. } => Event::LoadAnswered { call, outcome: loaded() },
-            Call::Find { .. } => Event::FindAnswered { call, outcome: FindOutcome::Load(loaded()) },
+            Call::Load { .. } => Event::Answered { call, answered: Answered::Load(loaded()) },
+            Call::Find { .. } => {
+                Event::Answered { call, answered: Answered::Find(FindOutcome::Load(loaded())) }
+            }
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arbitrary::{Result, Unstructured};
-use restamp::core::call::{Call, FindOutcome, LoadOutcome, SaveOutcome};
+use restamp::core::call::{Answered, Call, FindOutcome, LoadOutcome, SaveOutcome};
 use restamp::core::event::{CallId, DraftId, Effect, Event, Take, Waiter};
 use restamp::core::json;
 use restamp::core::op::Op;
@@ -306,11 +306,13 @@ impl World {
         match what {
             Call::Create(_) | Call::Update(_) => {
                 let outcome = self.server.save(what).expect("a save");
-                Event::SaveAnswered { call, outcome }
+                Event::Answered { call, answered: Answered::Save(outcome) }
             }
-            Call::Load { key } => Event::LoadAnswered { call, outcome: self.server.load(key) },
+            Call::Load { key } => {
+                Event::Answered { call, answered: Answered::Load(self.server.load(key)) }
+            }
             Call::Find { field, value } => {
-                Event::FindAnswered { call, outcome: self.server.search(field, value) }
+                Event::Answered { call, answered: Answered::Find(self.server.search(field, value)) }
             }
             Call::Commit(_)
             | Call::Lease(_)
@@ -339,15 +341,17 @@ impl World {
         }
         let nothing = LoadOutcome::Unavailable { retry_after: None, reached: way == 1 };
         self.handle(match what {
-            Call::Create(_) | Call::Update(_) if way == 1 => Event::SaveAnswered {
+            Call::Create(_) | Call::Update(_) if way == 1 => Event::Answered {
                 call,
-                outcome: SaveOutcome::Unavailable { retry_after: None },
+                answered: Answered::Save(SaveOutcome::Unavailable { retry_after: None }),
             },
             Call::Create(_) | Call::Update(_) => {
-                Event::SaveAnswered { call, outcome: SaveOutcome::InDoubt }
+                Event::Answered { call, answered: Answered::Save(SaveOutcome::InDoubt) }
             }
-            Call::Load { .. } => Event::LoadAnswered { call, outcome: nothing },
-            Call::Find { .. } => Event::FindAnswered { call, outcome: FindOutcome::Load(nothing) },
+            Call::Load { .. } => Event::Answered { call, answered: Answered::Load(nothing) },
+            Call::Find { .. } => {
+                Event::Answered { call, answered: Answered::Find(FindOutcome::Load(nothing)) }
+            }
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)
@@ -379,10 +383,14 @@ impl World {
         (self.counting, self.honest) = (false, false);
         let event = match what {
             Call::Create(_) | Call::Update(_) => {
-                Event::SaveAnswered { call, outcome: hostile::save(u)? }
+                Event::Answered { call, answered: Answered::Save(hostile::save(u)?) }
             }
-            Call::Load { .. } => Event::LoadAnswered { call, outcome: hostile::load(u)? },
-            Call::Find { .. } => Event::FindAnswered { call, outcome: hostile::find(u)? },
+            Call::Load { .. } => {
+                Event::Answered { call, answered: Answered::Load(hostile::load(u)?) }
+            }
+            Call::Find { .. } => {
+                Event::Answered { call, answered: Answered::Find(hostile::find(u)?) }
+            }
             Call::Commit(_)
             | Call::Lease(_)
             | Call::Release(_)

@@ -1,7 +1,7 @@
 //! What can happen to a till, what it wants done, and what it tells the page.
 
 use super::breaker::Health;
-use super::call::{Answered, Call, FindOutcome, LoadOutcome, Rejection, SaveOutcome};
+use super::call::{Answered, Call, Rejection};
 use super::change::EditError;
 use super::conflict::Conflict;
 use super::contention_rates::Strategy;
@@ -118,28 +118,7 @@ pub enum Event {
         /// The draft.
         draft: DraftId,
     },
-    /// A save was answered.
-    SaveAnswered {
-        /// Which call.
-        call: CallId,
-        /// What the answer means.
-        outcome: SaveOutcome,
-    },
-    /// A load was answered.
-    LoadAnswered {
-        /// Which call.
-        call: CallId,
-        /// What the answer means.
-        outcome: LoadOutcome,
-    },
-    /// A search was answered.
-    FindAnswered {
-        /// Which call.
-        call: CallId,
-        /// What the answer means.
-        outcome: FindOutcome,
-    },
-    /// A call of any kind was answered.
+    /// A call was answered.
     Answered {
         /// Which call.
         call: CallId,
@@ -184,9 +163,6 @@ impl Event {
     /// The call that this answers, and what the answer says about the backend.
     pub(super) fn answer(&self) -> Option<(CallId, Health)> {
         match self {
-            Event::SaveAnswered { call, outcome } => Some((*call, outcome.into())),
-            Event::LoadAnswered { call, outcome } => Some((*call, outcome.into())),
-            Event::FindAnswered { call, outcome } => Some((*call, outcome.into())),
             Event::Answered { call, answered } => Some((*call, answered.into())),
             Event::Open { .. }
             | Event::Refresh { .. }
@@ -227,9 +203,6 @@ impl Event {
             | Event::Park { .. }
             | Event::Export
             | Event::CreateFromLeftover { .. }
-            | Event::SaveAnswered { .. }
-            | Event::LoadAnswered { .. }
-            | Event::FindAnswered { .. }
             | Event::Answered { .. }
             | Event::Wake => false,
         }

@@ -126,30 +126,11 @@ pub fn is_counted(event: &Event) -> bool {
 /// number, as it is wanted and as it is here.
 #[must_use]
 pub fn is_there(till: &Till, wanted: &Wanted) -> Option<(DraftId, DraftId)> {
-    let (asked, known) = match &wanted.event {
-        Event::Create { draft, .. } => (draft, till.named(&Random::new(wanted.random).name())),
-        Event::Open { draft, key } => (draft, till.find(key)),
-        Event::Refresh { .. }
-        | Event::Heard { .. }
-        | Event::Edit { .. }
-        | Event::Replace { .. }
-        | Event::Save { .. }
-        | Event::Submit { .. }
-        | Event::Resolve { .. }
-        | Event::Discard { .. }
-        | Event::SaveAnswered { .. }
-        | Event::LoadAnswered { .. }
-        | Event::FindAnswered { .. }
-        | Event::Answered { .. }
-        | Event::Retry { .. }
-        | Event::Park { .. }
-        | Event::Export
-        | Event::Import { .. }
-        | Event::CreateFromLeftover { .. }
-        | Event::Wake
-        | Event::Online => return None,
-    };
-    known.map(|known| (*asked, known))
+    if let Event::Create { draft, .. } = &wanted.event {
+        return Some((*draft, till.named(&Random::new(wanted.random).name())?));
+    }
+    let Event::Open { draft, key } = &wanted.event else { return None };
+    Some((*draft, till.find(key)?))
 }
 
 /// What a page told, until it is on disk or answered, in the order in which it was told.

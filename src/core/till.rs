@@ -300,44 +300,21 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
         Event::CreateFromLeftover { draft, ended } => {
             create_from_leftover(drafts, draft, ended, turn)?;
         }
-        Event::SaveAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call) {
-                draft.on_save_answer(outcome, turn);
+        Event::Answered { call, answered } => {
+            let Some(draft) = calling(drafts, call) else { return Ok(()) };
+            match answered {
+                Answered::Save(outcome) => draft.on_save_answer(outcome, turn),
+                Answered::Load(outcome) => draft.on_load_answer(outcome, turn),
+                Answered::Find(outcome) => draft.on_find_answer(outcome, turn),
+                Answered::Lease(outcome) => draft.on_lease_answer(outcome, turn),
+                Answered::Apply(outcome) => draft.on_apply_answer(outcome, turn),
+                // No draft makes these calls, or waits for the answer.
+                Answered::Commit(_)
+                | Answered::Released
+                | Answered::Batch(_)
+                | Answered::Next(_) => {}
             }
         }
-        Event::LoadAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call) {
-                draft.on_load_answer(outcome, turn);
-            }
-        }
-        Event::FindAnswered { call, outcome } => {
-            if let Some(draft) = calling(drafts, call) {
-                draft.on_find_answer(outcome, turn);
-            }
-        }
-        Event::Answered { call, answered } => match answered {
-            Answered::Save(outcome) => {
-                dispatch(drafts, Event::SaveAnswered { call, outcome }, turn)?
-            }
-            Answered::Load(outcome) => {
-                dispatch(drafts, Event::LoadAnswered { call, outcome }, turn)?
-            }
-            Answered::Find(outcome) => {
-                dispatch(drafts, Event::FindAnswered { call, outcome }, turn)?
-            }
-            Answered::Lease(outcome) => {
-                if let Some(draft) = calling(drafts, call) {
-                    draft.on_lease_answer(outcome, turn);
-                }
-            }
-            Answered::Apply(outcome) => {
-                if let Some(draft) = calling(drafts, call) {
-                    draft.on_apply_answer(outcome, turn);
-                }
-            }
-            // No draft makes these calls, or waits for the answer.
-            Answered::Commit(_) | Answered::Released | Answered::Batch(_) | Answered::Next(_) => {}
-        },
         Event::Wake => {
             for draft in drafts {
                 if draft.wake_at().is_some_and(|until| until <= turn.now) {

@@ -15,6 +15,7 @@ use super::tabs::{bytes, count_of, number, to_bytes, to_number, Tabs};
 use crate::core::document::Document;
 use crate::core::event::{DraftId, Effect, Event, Misuse, Take, Waiter};
 use crate::core::journal;
+use crate::core::op::Op;
 use crate::core::pages::{seen, Wanted};
 
 impl Runner {
@@ -22,7 +23,15 @@ impl Runner {
     pub(super) fn follow(self: &Rc<Self>, tabs: &Tabs, event: Event) -> Result<(), JsValue> {
         match event {
             Event::Edit { draft, .. } | Event::Replace { draft, .. } => {
-                let shown = self.shown(draft);
+                // Only what is written over something is held against what stands there.
+                let writes_over = !matches!(
+                    event,
+                    Event::Edit {
+                        op: Op::Increment { .. } | Op::Insert { .. } | Op::Move { .. },
+                        ..
+                    }
+                );
+                let shown = writes_over.then(|| self.shown(draft)).flatten();
                 for op in self.try_here(draft, event)? {
                     let seen = shown.as_ref().and_then(|shown| seen(shown, &op, &self.profile));
                     self.want(tabs, Event::Edit { draft, op }, seen);
@@ -40,10 +49,7 @@ impl Runner {
             | Event::Discard { .. } => self.want(tabs, event, None),
             // Calls, waiting and the network are the leading page's; the outbox is asked of it
             // (`Runner::call`).
-            Event::SaveAnswered { .. }
-            | Event::LoadAnswered { .. }
-            | Event::FindAnswered { .. }
-            | Event::Answered { .. }
+            Event::Answered { .. }
             | Event::Heard { .. }
             | Event::Retry { .. }
             | Event::Park { .. }
@@ -63,11 +69,7 @@ impl Runner {
     }
 
     /// Shows an edit at once, if it can be made; the edits that it consists of.
-    fn try_here(
-        self: &Rc<Self>,
-        draft: DraftId,
-        event: Event,
-    ) -> Result<Vec<crate::core::op::Op>, JsValue> {
+    fn try_here(self: &Rc<Self>, draft: DraftId, event: Event) -> Result<Vec<Op>, JsValue> {
         let is_closed =
             self.till.borrow().draft(draft).is_some_and(|draft| draft.status() == "closed");
         if is_closed {
@@ -134,9 +136,6 @@ impl Runner {
                 ("create", *draft, (to_bytes(document), to_bytes(&random)))
             }
             Event::Replace { .. }
-            | Event::SaveAnswered { .. }
-            | Event::LoadAnswered { .. }
-            | Event::FindAnswered { .. }
             | Event::Answered { .. }
             | Event::Heard { .. }
             | Event::Retry { .. }
@@ -200,9 +199,6 @@ impl Runner {
             | Event::Resolve { .. }
             | Event::Discard { .. }
             | Event::Replace { .. }
-            | Event::SaveAnswered { .. }
-            | Event::LoadAnswered { .. }
-            | Event::FindAnswered { .. }
             | Event::Answered { .. }
             | Event::Heard { .. }
             | Event::Retry { .. }

@@ -1,6 +1,6 @@
 //! New documents: the token is made and journalled before the first try, and the sale exists once.
 
-use restamp::core::call::{Call, CreateCall, Rejection, SaveOutcome};
+use restamp::core::call::{Answered, Call, CreateCall, Rejection, SaveOutcome};
 use restamp::core::event::{Effect, Event, Misuse, Outcome, Take, Told};
 use restamp::core::policy::{Policy, TokenSupport};
 use serde_json::{json, Value};
@@ -391,7 +391,7 @@ fn a_create_answered_without_its_key_is_found() {
     let (call, what) = desk.calls.remove(0);
     desk.server.save(&what, "me");
     let outcome = SaveOutcome::Saved { key: None, stamp: None, document: None };
-    desk.handle(Event::SaveAnswered { call, outcome });
+    desk.handle(Event::Answered { call, answered: Answered::Save(outcome) });
     assert!(matches!(desk.call(), Call::Find { .. }));
     desk.settle();
     only(&desk);

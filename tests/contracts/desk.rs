@@ -1,7 +1,7 @@
 //! A desk with one till and a server: events go in, effects come out, and the clock jumps to
 //! whatever is due next, so that a test reads as what happens.
 
-use restamp::core::call::{Call, FindOutcome, LoadOutcome, Loaded, SaveOutcome};
+use restamp::core::call::{Answered, Call, FindOutcome, LoadOutcome, Loaded, SaveOutcome};
 use restamp::core::event::{
     CallId, DraftId, Effect, Event, Misuse, NotOpened, Outcome, Step, Take, Told, Waiter,
 };
@@ -308,11 +308,13 @@ impl Desk {
         let (call, what) = self.calls.remove(0);
         match &what {
             Call::Create(_) | Call::Update(_) => {
-                Event::SaveAnswered { call, outcome: self.server.save(&what, "me") }
+                Event::Answered { call, answered: Answered::Save(self.server.save(&what, "me")) }
             }
-            Call::Load { key } => Event::LoadAnswered { call, outcome: self.server.load(key) },
+            Call::Load { key } => {
+                Event::Answered { call, answered: Answered::Load(self.server.load(key)) }
+            }
             Call::Find { field, value } => {
-                Event::FindAnswered { call, outcome: self.server.find(field, value) }
+                Event::Answered { call, answered: Answered::Find(self.server.find(field, value)) }
             }
             Call::Commit(_)
             | Call::Lease(_)
@@ -331,8 +333,11 @@ impl Desk {
     /// The call reaches the server, its answer is lost.
     pub fn lose_answer(&mut self) {
         match self.carry_out() {
-            Event::SaveAnswered { call, .. } => {
-                self.handle(Event::SaveAnswered { call, outcome: SaveOutcome::InDoubt });
+            Event::Answered { call, answered: Answered::Save(_) } => {
+                self.handle(Event::Answered {
+                    call,
+                    answered: Answered::Save(SaveOutcome::InDoubt),
+                });
             }
             other => panic!("{other:?}"),
         }
@@ -344,12 +349,17 @@ impl Desk {
         let nothing = || LoadOutcome::Unavailable { retry_after: None, reached: false };
         match what {
             Call::Create(_) | Call::Update(_) => {
-                self.handle(Event::SaveAnswered { call, outcome: SaveOutcome::InDoubt });
+                self.handle(Event::Answered {
+                    call,
+                    answered: Answered::Save(SaveOutcome::InDoubt),
+                });
             }
-            Call::Load { .. } => self.handle(Event::LoadAnswered { call, outcome: nothing() }),
+            Call::Load { .. } => {
+                self.handle(Event::Answered { call, answered: Answered::Load(nothing()) })
+            }
             Call::Find { .. } => {
                 let outcome = FindOutcome::Load(nothing());
-                self.handle(Event::FindAnswered { call, outcome });
+                self.handle(Event::Answered { call, answered: Answered::Find(outcome) });
             }
             Call::Commit(_)
             | Call::Lease(_)
@@ -362,12 +372,12 @@ impl Desk {
 
     pub fn answer(&mut self, outcome: SaveOutcome) {
         let (call, _) = self.calls.remove(0);
-        self.handle(Event::SaveAnswered { call, outcome });
+        self.handle(Event::Answered { call, answered: Answered::Save(outcome) });
     }
 
     pub fn answer_load(&mut self, outcome: LoadOutcome) {
         let (call, _) = self.calls.remove(0);
-        self.handle(Event::LoadAnswered { call, outcome });
+        self.handle(Event::Answered { call, answered: Answered::Load(outcome) });
     }
 
     pub fn answer_with(&mut self, stamp: &str, document: &str) {

@@ -1,6 +1,6 @@
 //! A lost answer: look before sending again, recognise the own save, never count twice.
 
-use restamp::core::call::{Call, SaveOutcome, UpdateCall};
+use restamp::core::call::{Answered, Call, SaveOutcome, UpdateCall};
 use restamp::core::event::{Event, Outcome, Take, Told};
 use restamp::core::merge::Notice;
 use restamp::core::policy::{CompareAndSet, Policy};
@@ -298,7 +298,7 @@ fn where_there_are_no_stamps_content_tells() {
         let document = text.into_bytes();
         let loaded = restamp::core::call::Loaded { key: None, stamp: None, document };
         let outcome = restamp::core::call::LoadOutcome::Loaded(loaded);
-        desk.handle(Event::LoadAnswered { call, outcome });
+        desk.handle(Event::Answered { call, answered: Answered::Load(outcome) });
     };
     desk.handle(Event::Open { draft: crate::desk::D, key: crate::desk::KEY.into() });
     bare(&mut desk);
@@ -314,7 +314,7 @@ fn where_there_are_no_stamps_content_tells() {
         let (call, what) = desk.calls.remove(0);
         desk.server.save(&what, "me");
         let outcome = SaveOutcome::Saved { key: None, stamp: None, document: None };
-        desk.handle(Event::SaveAnswered { call, outcome });
+        desk.handle(Event::Answered { call, answered: Answered::Save(outcome) });
         bare(&mut desk);
         assert!(desk.is_committed(), "round {round}: {:?}", desk.calls);
         assert!(desk.calls.is_empty());
@@ -357,8 +357,8 @@ fn who_came_after_my_lost_save_without_a_token_is_not_overwritten() {
     desk.save();
     let event = desk.carry_out();
     desk.other_till(|doc| doc["custom_table_no"] = json!("T6"));
-    let Event::SaveAnswered { call, .. } = event else { panic!("{event:?}") };
-    desk.handle(Event::SaveAnswered { call, outcome: SaveOutcome::InDoubt });
+    let Event::Answered { call, answered: Answered::Save(_) } = event else { panic!("{event:?}") };
+    desk.handle(Event::Answered { call, answered: Answered::Save(SaveOutcome::InDoubt) });
     desk.settle();
     assert_eq!(desk.conflicts(), [("custom_table_no".to_owned(), "both-changed")]);
     assert_eq!(desk.stored()["custom_table_no"], json!("T6"));

@@ -1,6 +1,6 @@
 //! A save: journalled before it is sent, one at a time, and edits made meanwhile stay.
 
-use restamp::core::call::{Call, SaveOutcome};
+use restamp::core::call::{Answered, Call, SaveOutcome};
 use restamp::core::event::{Effect, Outcome};
 use restamp::core::stamp::Stamp;
 use serde_json::json;
@@ -110,14 +110,17 @@ fn what_the_server_made_of_my_save_does_not_meet_my_later_edits() {
     let event = desk.carry_out();
     let stamp = desk.stored()["modified"].clone();
     desk.server.change("D1", |doc| doc["custom_table_no"] = json!("T5"));
-    let restamp::core::event::Event::SaveAnswered { call, outcome } = event else { panic!() };
+    let restamp::core::event::Event::Answered { call, answered: Answered::Save(outcome) } = event
+    else {
+        panic!()
+    };
     let SaveOutcome::Saved { key, stamp: told, document } = outcome else { panic!() };
     assert_eq!(told.as_ref().map(|s| json!(s.0)), Some(stamp));
     let text = String::from_utf8(document.expect("a document")).expect("text");
     let document = Some(text.replace("\"t5\"", "\"T5\"").into_bytes());
-    desk.handle(restamp::core::event::Event::SaveAnswered {
+    desk.handle(restamp::core::event::Event::Answered {
         call,
-        outcome: SaveOutcome::Saved { key, stamp: told, document },
+        answered: Answered::Save(SaveOutcome::Saved { key, stamp: told, document }),
     });
     assert!(desk.conflicts().is_empty(), "{:?}", desk.conflicts());
     desk.settle();
@@ -153,7 +156,10 @@ fn late_and_duplicate_answers_change_nothing() {
         SaveOutcome::InDoubt,
         SaveOutcome::Gone,
     ] {
-        desk.handle(restamp::core::event::Event::SaveAnswered { call: id, outcome });
+        desk.handle(restamp::core::event::Event::Answered {
+            call: id,
+            answered: Answered::Save(outcome),
+        });
     }
     assert_eq!(before, (desk.doc(), desk.journal.len(), desk.outcomes.len()));
     assert!(desk.calls.is_empty());

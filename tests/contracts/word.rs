@@ -1,7 +1,7 @@
 //! The server sends along what it replaced and what stands there now: that is the base at once, and
 //! a save under way is known to be stored, or to be too late, before its answer comes.
 
-use restamp::core::call::{Call, LoadOutcome, Loaded, SaveOutcome};
+use restamp::core::call::{Answered, Call, LoadOutcome, Loaded, SaveOutcome};
 use restamp::core::event::{Event, Outcome, Take};
 use restamp::core::policy::{CompareAndSet, Policy};
 use restamp::core::stamp::Stamp;
@@ -44,7 +44,7 @@ fn others_save(desk: &mut Desk, row: &str) -> Event {
 fn take_off(desk: &mut Desk) -> impl FnOnce(&mut Desk) -> Event {
     let (call, what) = desk.calls.remove(0);
     assert!(matches!(what, Call::Update(_)), "{what:?}");
-    move |desk| Event::SaveAnswered { call, outcome: desk.server.save(&what, "me") }
+    move |desk| Event::Answered { call, answered: Answered::Save(desk.server.save(&what, "me")) }
 }
 
 #[test]
@@ -176,7 +176,10 @@ fn a_save_that_came_too_late_is_made_again_at_once_on_what_was_told() {
     desk.handle(told);
     assert!(matches!(desk.call(), Call::Update(_)), "no load between");
     let late = arrives(&mut desk);
-    assert!(matches!(&late, Event::SaveAnswered { outcome: SaveOutcome::Stale { .. }, .. }));
+    assert!(matches!(
+        &late,
+        Event::Answered { answered: Answered::Save(SaveOutcome::Stale { .. }), .. }
+    ));
     desk.handle(late);
     desk.settle();
     assert!(desk.is_committed());

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use restamp::adapters::{HttpResponse, SaveKind};
-use restamp::core::call::{Call, FindOutcome, LoadOutcome, SaveOutcome};
+use restamp::core::call::{Answered, Call, FindOutcome, LoadOutcome, SaveOutcome};
 use restamp::core::event::{CallId, DraftId, Event};
 use restamp::core::policy::CompareAndSet;
 
@@ -194,14 +194,22 @@ impl World {
         let event = self.meaning(mail, &response);
         let signed_out = matches!(
             event,
-            Event::SaveAnswered { outcome: SaveOutcome::Unauthenticated { .. }, .. }
-                | Event::LoadAnswered { outcome: LoadOutcome::Unauthenticated { .. }, .. }
-                | Event::FindAnswered {
-                    outcome: FindOutcome::Load(LoadOutcome::Unauthenticated { .. }),
+            Event::Answered { answered: Answered::Save(SaveOutcome::Unauthenticated { .. }), .. }
+                | Event::Answered {
+                    answered: Answered::Load(LoadOutcome::Unauthenticated { .. }),
+                    ..
+                }
+                | Event::Answered {
+                    answered: Answered::Find(FindOutcome::Load(
+                        LoadOutcome::Unauthenticated { .. }
+                    )),
                     ..
                 }
         );
-        let saved = matches!(event, Event::SaveAnswered { outcome: SaveOutcome::Saved { .. }, .. });
+        let saved = matches!(
+            event,
+            Event::Answered { answered: Answered::Save(SaveOutcome::Saved { .. }), .. }
+        );
         // Of a racy server's word nothing is believed.
         if saved && was_awaited && self.policy.compare_and_set == CompareAndSet::Atomic {
             let token = mail.token.as_ref().expect("the token of a save");
@@ -231,18 +239,22 @@ impl World {
         match &mail.call {
             Call::Create(_) => {
                 let outcome = self.adapter.classify_save(SaveKind::Create, response);
-                Event::SaveAnswered { call, outcome }
+                Event::Answered { call, answered: Answered::Save(outcome) }
             }
             Call::Update(update) => {
                 let kind = if update.submit { SaveKind::Submit } else { SaveKind::Update };
-                Event::SaveAnswered { call, outcome: self.adapter.classify_save(kind, response) }
+                Event::Answered {
+                    call,
+                    answered: Answered::Save(self.adapter.classify_save(kind, response)),
+                }
             }
-            Call::Load { .. } => {
-                Event::LoadAnswered { call, outcome: self.adapter.classify_load(response) }
-            }
-            Call::Find { field, value } => Event::FindAnswered {
+            Call::Load { .. } => Event::Answered {
                 call,
-                outcome: self.adapter.classify_find(field, value, response),
+                answered: Answered::Load(self.adapter.classify_load(response)),
+            },
+            Call::Find { field, value } => Event::Answered {
+                call,
+                answered: Answered::Find(self.adapter.classify_find(field, value, response)),
             },
             Call::Commit(_)
             | Call::Lease(_)

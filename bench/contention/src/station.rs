@@ -112,20 +112,21 @@ impl Station {
         let (status, body) = (response.status, response.body.as_slice());
         let response = HttpResponse { status, headers: &headers, body };
         let event = match what {
-            Call::Create(_) => Event::SaveAnswered {
+            Call::Create(_) => Event::Answered {
                 call,
-                outcome: self.adapter.classify_save(SaveKind::Create, &response),
+                answered: Answered::Save(self.adapter.classify_save(SaveKind::Create, &response)),
             },
-            Call::Update(_) => Event::SaveAnswered {
+            Call::Update(_) => Event::Answered {
                 call,
-                outcome: self.adapter.classify_save(SaveKind::Update, &response),
+                answered: Answered::Save(self.adapter.classify_save(SaveKind::Update, &response)),
             },
-            Call::Load { .. } => {
-                Event::LoadAnswered { call, outcome: self.adapter.classify_load(&response) }
-            }
-            Call::Find { .. } => Event::FindAnswered {
+            Call::Load { .. } => Event::Answered {
                 call,
-                outcome: FindOutcome::Load(self.adapter.classify_load(&response)),
+                answered: Answered::Load(self.adapter.classify_load(&response)),
+            },
+            Call::Find { .. } => Event::Answered {
+                call,
+                answered: Answered::Find(FindOutcome::Load(self.adapter.classify_load(&response))),
             },
             Call::Lease(lease) => {
                 let outcome = self.adapter.classify_lease(&lease.key, &response);

@@ -132,12 +132,12 @@ impl Transaction {
     }
 
     /// Nobody waits for the answer: leases that do not get back end by themselves.
-    pub(super) fn release_all(&mut self, mut leases: Vec<ReleaseCall>, turn: &mut Turn) {
+    pub(super) fn release_all(&mut self, leases: Vec<ReleaseCall>, turn: &mut Turn) {
         if self.terms.batches && leases.len() > 1 {
             let call = Call::Batch(BatchCall::Release(leases));
             return self.tell(call, turn);
         }
-        for release in leases.drain(..) {
+        for release in leases {
             self.tell(Call::Release(release), turn);
         }
     }
