@@ -39,5 +39,6 @@ table=$("$target/restamp-contention-real" "$url")
     "$(date -u +%F)" "$(uname -sm)" "$(nproc)"
   printf 'HTTP on the loopback, a connection a request, all tills in one process. One save: the median of 41 undisturbed ones; the bound is that\n'
   printf 'times the number of tills; last till: the median of five runs, from the moment when all begin until the last one knows that it is stored.\n'
+  printf 'Delay: the server waits so long before it takes a request up, for the loopback has no way to go; the bound has it in it too.\n'
   printf 'Faults: 1 %% of requests lost, 1 %% of answers lost, 1 %% 5xx. Lost and doubled are counted in the stored documents.\n\n%s\n' "$table"
 } | tee bench/results/contention-real.md

@@ -1,7 +1,7 @@
 //! The same tills against the real backend: `restamp-contention-real http://127.0.0.1:PORT`.
 //!
 //! Real time, HTTP on the loopback, one thread a till. Prints a Markdown table: parked conflicts and
-//! merging at the server, with and without faults (1 % of requests lost, 1 % of answers lost, 1 % 5xx).
+//! merging at the server, with and without a way to go and faults (1 % of requests lost, 1 % of answers lost, 1 % 5xx).
 //! The bound is the number of tills times one undisturbed save, measured here.
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
@@ -29,6 +29,15 @@ struct Server {
     address: String,
     /// So that every run has documents of its own.
     run: u128,
+}
+
+/// What is in the way of a request.
+#[derive(Clone, Copy)]
+struct Trouble {
+    /// 1 % of requests lost, 1 % of answers lost, 1 % 5xx.
+    faults: bool,
+    /// How long the server waits before it takes a request up, for the loopback has no way to go.
+    delay_ms: u32,
 }
 
 /// What one till did.
@@ -109,7 +118,7 @@ impl Server {
     }
 
     /// One till's edit, from the moment when all begin until the till knows that it is stored.
-    fn till(&self, id: u64, till: usize, turns: Turns, faults: bool, begin: &Barrier) -> Done {
+    fn till(&self, id: u64, till: usize, turns: Turns, trouble: Trouble, begin: &Barrier) -> Done {
         let mut chance = Chance::new(id * 1_000 + till as u64);
         let copy = self.send("GET", &format!("/bills/{id}"), &[], None);
         let policy = policy(Schedule::CONTENTION, turns);
@@ -133,11 +142,13 @@ impl Server {
             let sent = line.remove(0);
             requests += u64::from(sent.for_a_save);
             let mut headers = sent.request.headers.clone();
-            if faults {
-                let fault = ["lost-request", "lost-answer", "502-html"];
-                if let Some(fault) = fault.into_iter().find(|_| chance.happens(10)) {
-                    headers.push(("X-Fault", fault.to_owned()));
+            let fault = ["lost-request", "lost-answer", "502-html"];
+            match fault.into_iter().find(|_| trouble.faults && chance.happens(10)) {
+                Some(fault) => headers.push(("X-Fault", fault.to_owned())),
+                None if trouble.delay_ms > 0 => {
+                    headers.push(("X-Fault", format!("delay={}", trouble.delay_ms)));
                 }
+                None => {}
             }
             let request = &sent.request;
             let body = request.body.as_deref();
@@ -148,14 +159,14 @@ impl Server {
         Done { stored: done, found: 0, requests, at: start.elapsed() }
     }
 
-    fn moment(&self, number: usize, tills: usize, turns: Turns, faults: bool) -> Vec<Done> {
+    fn moment(&self, number: usize, tills: usize, turns: Turns, trouble: Trouble) -> Vec<Done> {
         let id = self.create(number);
         let begin = Barrier::new(tills);
         let begin = &begin;
         let mut done = Vec::new();
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..tills)
-                .map(|till| scope.spawn(move || self.till(id, till, turns, faults, begin)))
+                .map(|till| scope.spawn(move || self.till(id, till, turns, trouble, begin)))
                 .collect();
             done.extend(threads.into_iter().map(|thread| thread.join().expect("a till")));
         });
@@ -180,37 +191,43 @@ fn main() {
         number += 1;
         number
     };
-    println!("| backend offers | faults | tills | success | lost | doubled | requests per save | last till | one save | last till / bound |");
-    println!("|---|---|---|---|---|---|---|---|---|---|");
-    for (name, turns) in [("parked conflicts", PARKED.turns), ("merge at the server", MERGED.turns)]
-    {
+    println!("| backend offers | delay | faults | tills | success | lost | doubled | requests per save | last till | one save | last till / bound |");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    let offers = [("parked conflicts", PARKED.turns), ("merge at the server", MERGED.turns)];
+    for ((name, turns), delay_ms) in offers.into_iter().flat_map(|it| [(it, 0), (it, 40)]) {
+        let undisturbed = Trouble { faults: false, delay_ms };
         let mut alone: Vec<Duration> =
-            (0..41).map(|_| server.moment(next(), 1, turns, false)[0].at).collect();
+            (0..41).map(|_| server.moment(next(), 1, turns, undisturbed)[0].at).collect();
         alone.sort_unstable();
         let one = alone[20];
         for faults in [false, true] {
             for tills in [5, 20, 100] {
+                let trouble = Trouble { faults, delay_ms };
                 // The median of five runs.
-                let mut runs: Vec<_> =
-                    (0..5).map(|_| server.moment(next(), tills, turns, faults)).collect();
-                let last = |run: &Vec<Done>| run.iter().map(|done| done.at).max();
-                runs.sort_unstable_by_key(last);
-                let all = || runs.iter().flatten();
-                let stored = all().filter(|done| done.stored).count();
-                let requests: u64 = all().map(|done| done.requests).sum();
-                let last = last(&runs[2]).unwrap_or_default();
-                let lost = all().filter(|done| done.stored && done.found == 0).count();
-                let doubled = all().filter(|done| done.found > 1).count();
-                println!(
-                    "| {name} | {} | {tills} | {:.0} % | {lost} | {doubled} | {:.2} | {:.0} ms | {:.1} ms | {:.1} |",
-                    if faults { "yes" } else { "no" },
-                    100.0 * stored as f64 / all().count() as f64,
-                    requests as f64 / stored.max(1) as f64,
-                    last.as_secs_f64() * 1_000.0,
-                    one.as_secs_f64() * 1_000.0,
-                    last.as_secs_f64() / (one.as_secs_f64() * tills as f64),
-                );
+                let runs = (0..5).map(|_| server.moment(next(), tills, turns, trouble)).collect();
+                print_row(&format!("{name} | {delay_ms} ms"), faults, one, runs);
             }
         }
     }
+}
+
+/// Prints the row of these runs.
+fn print_row(name: &str, faults: bool, one: Duration, mut runs: Vec<Vec<Done>>) {
+    let last = |run: &Vec<Done>| run.iter().map(|done| done.at).max();
+    runs.sort_unstable_by_key(last);
+    let (tills, last) = (runs[0].len(), last(&runs[2]).unwrap_or_default());
+    let all = || runs.iter().flatten();
+    let stored = all().filter(|done| done.stored).count();
+    let requests: u64 = all().map(|done| done.requests).sum();
+    let lost = all().filter(|done| done.stored && done.found == 0).count();
+    let doubled = all().filter(|done| done.found > 1).count();
+    println!(
+        "| {name} | {} | {tills} | {:.0} % | {lost} | {doubled} | {:.2} | {:.0} ms | {:.1} ms | {:.1} |",
+        if faults { "yes" } else { "no" },
+        100.0 * stored as f64 / all().count() as f64,
+        requests as f64 / stored.max(1) as f64,
+        last.as_secs_f64() * 1_000.0,
+        one.as_secs_f64() * 1_000.0,
+        last.as_secs_f64() / (one.as_secs_f64() * tills as f64),
+    );
 }
