@@ -72,6 +72,11 @@ export class Tabs {
     if (this.#leads) this.post(this.#ready ? ["lead", this.#page, this.#term] : ["soon"]);
   }
 
+  /** The journal turns out to be another page's. Whoever counted the term up may not lead: all begin anew. */
+  lost() {
+    if (this.#leads && !this.#closed) this.#lose("", this.#term);
+  }
+
   post(message) {
     if (!this.#closed) this.#channel.postMessage(message);
   }
@@ -107,7 +112,7 @@ export class Tabs {
   }
 
   #lose(page, term) {
-    if (page === this.#page) return;
+    if (page === this.#page || this.#closed) return;
     this.#leads = this.#ready = false;
     this.#release?.();
     [this.#leader, this.#term] = [page, term];
@@ -129,8 +134,11 @@ export class Tabs {
         });
       };
       this.#locks.request(this.#name, options, held).catch((error) => {
-        refuse(error);
-        if (mine && this.#leads && !this.#closed) this.#lose("", this.#term);
+        if (!mine) return refuse(error);
+        // Taken away by a page that found this one silent; that it was to lead may be over before it began.
+        answer(false);
+        if (this.#leads) this.#lose("", this.#term);
+        else this.#standInLine();
       });
     });
   }

@@ -266,7 +266,7 @@ impl Runner {
         self.journal.settled().await;
         if let Some(tabs) = self.tabs().filter(|tabs| self.journal.is_fenced() && tabs.leads.get())
         {
-            self.on_leader(&tabs, String::new());
+            tabs.lost();
         } else if let Some(tabs) =
             self.tabs().filter(|_| self.journal.is_settled() && self.journal.is_kept())
         {

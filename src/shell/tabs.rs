@@ -44,6 +44,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn announce(this: &Line);
     #[wasm_bindgen(method)]
+    fn lost(this: &Line);
+    #[wasm_bindgen(method)]
     fn post(this: &Line, message: &Array);
     #[wasm_bindgen(method)]
     fn close(this: &Line);
@@ -136,6 +138,11 @@ impl Tabs {
     /// Tells the others that this page leads and is ready.
     pub(super) fn announce(&self) {
         self.line.announce();
+    }
+
+    /// The journal turns out to be another page's: this one leads no more, and is told so.
+    pub(super) fn lost(&self) {
+        self.line.lost();
     }
 
     pub(super) fn close(&self) {

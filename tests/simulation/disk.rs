@@ -155,7 +155,7 @@ impl World {
         }
         if self.pages[page].journal.is_fenced && self.pages[page].leads {
             self.tell(|| format!("page{page} finds its journal another's"));
-            self.on_leader(page, None);
+            self.lose_lead(page, None, self.pages[page].line.term);
         } else if self.pages[page].journal.is_settled() && !self.pages[page].journal.is_lost {
             self.pages[page].wants.settle();
         }

@@ -2,6 +2,7 @@
 //! Lock; where there are no Web Locks, the one that renews the lease on the disk. The others stand
 //! in line, and take it from a page that answers no more.
 
+use crate::page::Page;
 use crate::tabs::Word;
 use crate::world::{Arrival, World, BEGIN_MS, CALM_MS};
 
@@ -23,6 +24,9 @@ pub struct Line {
     pub store_term: Option<u64>,
     heard: bool,
     silences: u32,
+    /// Counts the times that it was given the lock; whether it still has it, as far as it knows.
+    grants: u32,
+    holds: bool,
 }
 
 impl World {
@@ -36,8 +40,7 @@ impl World {
         };
         if mine && self.devices[device].has_locks {
             self.devices[device].lock = Some(page);
-            let wait = self.luck.below(self.disk_ms + 1);
-            self.after(wait, Arrival::Fenced(page));
+            self.granted(page);
         } else if mine {
             self.won(page);
         } else {
@@ -71,13 +74,18 @@ impl World {
     /// A new term: whoever wrote before is fenced.
     pub fn granted(&mut self, page: usize) {
         if self.pages[page].till.is_some() {
+            let line = &mut self.pages[page].line;
+            line.grants += 1;
+            line.holds = true;
+            let grant = line.grants;
             let wait = self.luck.below(self.disk_ms + 1);
-            self.after(wait, Arrival::Fenced(page));
+            self.after(wait, Arrival::Fenced(page, grant));
         }
     }
 
-    /// The disk has counted the term up, or takes nothing, which keeps nobody from leading.
-    pub fn fenced(&mut self, page: usize) {
+    /// The disk has counted the term up, or takes nothing, which keeps nobody from leading. Who
+    /// lost the lock meanwhile has fenced the others, but leads not.
+    pub fn fenced(&mut self, page: usize, grant: u32) {
         if self.pages[page].till.is_none() {
             return;
         }
@@ -89,7 +97,10 @@ impl World {
         } else {
             self.count_term(page);
         }
-        self.won(page);
+        let line = &self.pages[page].line;
+        if line.holds && line.grants == grant {
+            self.won(page);
+        }
     }
 
     fn count_term(&mut self, page: usize) {
@@ -130,7 +141,7 @@ impl World {
         }
         let device = self.pages[page].device;
         let line = &mut self.pages[page].line;
-        (line.leads, line.ready) = (false, false);
+        (line.leads, line.ready, line.holds) = (false, false, false);
         (line.leader, line.term) = (to, term);
         if self.devices[device].lock == Some(page) {
             self.devices[device].lock = None;
@@ -141,8 +152,13 @@ impl World {
     }
 
     pub fn lock_lost(&mut self, page: usize) {
-        if self.pages[page].till.is_some() && self.pages[page].line.leads {
-            self.lose_lead(page, None, self.pages[page].line.term);
+        let Page { till, line, .. } = &mut self.pages[page];
+        if till.is_none() || !std::mem::take(&mut line.holds) {
+            return;
+        }
+        match line.leads {
+            true => self.lose_lead(page, None, self.pages[page].line.term),
+            false => self.stand_in_line(page),
         }
     }
 

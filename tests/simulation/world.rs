@@ -84,9 +84,10 @@ pub enum Arrival {
     Message(usize, usize, Box<Word>),
     /// A page looks whether the one that leads still does.
     Tick(usize),
-    /// The lock is a page's; the disk has counted the term up; the lock was taken away.
+    /// The lock is a page's; the disk has counted the term up, for which grant of it; the lock was
+    /// taken away.
     Granted(usize),
-    Fenced(usize),
+    Fenced(usize, u32),
     LockLost(usize),
     /// The page that leads tells the others how its drafts stand.
     Tell(usize),
@@ -324,7 +325,7 @@ impl World {
             Arrival::Message(from, page, word) => self.message(from, page, *word),
             Arrival::Tick(page) => self.tick(page),
             Arrival::Granted(page) => self.granted(page),
-            Arrival::Fenced(page) => self.fenced(page),
+            Arrival::Fenced(page, grant) => self.fenced(page, grant),
             Arrival::LockLost(page) => self.lock_lost(page),
             Arrival::Tell(page) => self.go_on_telling(page),
             Arrival::OpenPage(device) => self.open_page(device),
@@ -358,7 +359,7 @@ fn page_of(arrival: &Arrival) -> Option<usize> {
         | Arrival::Message(_, page, _)
         | Arrival::Tick(page)
         | Arrival::Granted(page)
-        | Arrival::Fenced(page)
+        | Arrival::Fenced(page, _)
         | Arrival::LockLost(page)
         | Arrival::Tell(page) => Some(*page),
         _ => None,
