@@ -137,6 +137,13 @@ pub enum Event {
         /// The draft.
         draft: DraftId,
     },
+    /// The journal that the draft comes from, or the page that was told its edits, may have ended
+    /// before the last saves of it: they may be stored, and are looked for before they are made
+    /// again.
+    Doubt {
+        /// The draft.
+        draft: DraftId,
+    },
     /// The page hands out what is not on the server ([`Till::export`](super::till::Till::export)).
     Export,
     /// What another till exported is brought in.
@@ -176,6 +183,7 @@ impl Event {
             | Event::Discard { .. }
             | Event::Retry { .. }
             | Event::Park { .. }
+            | Event::Doubt { .. }
             | Event::Export
             | Event::Import { .. }
             | Event::CreateFromLeftover { .. }
@@ -201,6 +209,7 @@ impl Event {
             | Event::Replace { .. }
             | Event::Discard { .. }
             | Event::Park { .. }
+            | Event::Doubt { .. }
             | Event::Export
             | Event::CreateFromLeftover { .. }
             | Event::Answered { .. }

@@ -295,6 +295,7 @@ fn dispatch(drafts: &mut Vec<Draft>, event: Event, turn: &mut Turn<'_>) -> Resul
         Event::Discard { draft } => of(drafts, draft)?.discard(turn),
         Event::Retry { draft, waiter } => of(drafts, draft)?.retry(waiter, turn)?,
         Event::Park { draft } => of(drafts, draft)?.park(turn),
+        Event::Doubt { draft } => of(drafts, draft)?.doubt(turn),
         Event::Export => drafts.iter_mut().for_each(|draft| draft.export(turn)),
         Event::Import { text, first } => import(drafts, &text, first, turn)?,
         Event::CreateFromLeftover { draft, ended } => {

@@ -1,10 +1,10 @@
 // The journal in IndexedDB, shared by all pages of one origin. Database `restamp`: `entries`, one record an entry with its
-// `user`, numbered by the database; `leases`, by user: which page may write. A page that lost its lease is fenced: its
-// transactions are given up as a whole.
+// `user`, numbered by the database; `leases`, by user: which page may write, and by user and "whole": that nothing is missing which
+// the page sent. A page that lost its lease is fenced: its transactions are given up as a whole.
 import { RestampError } from "./error.js";
 
 const name = "restamp";
-const version = 2;
+const version = 3;
 
 export function openIndexedDb(durability) {
   return IndexedDbStore.open(durability);
@@ -15,6 +15,8 @@ class IndexedDbStore {
   #database;
   /** The number of this page's lease, by user; every write checks it. */
   #terms = new Map();
+  /** The users whose journal is marked as whole. A disk that takes nothing lets the mark be taken off. */
+  #whole = new Set();
 
   static async open(durability) {
     const store = new IndexedDbStore();
@@ -85,10 +87,38 @@ class IndexedDbStore {
     };
   }
 
-  append(user, entries) {
-    return this.#run("readwrite", (store, leases, _, fence) => {
+  async append(user, entries) {
+    const appended = this.#run("readwrite", (store, leases, _, fence) => {
       this.#check(user, leases, fence);
       for (const bytes of entries) store.put({ user, bytes });
+      this.#mark(user, leases);
+    });
+    try {
+      await appended;
+      this.#whole.add(user);
+    } catch (error) {
+      if (error.code !== "fenced") await this.#tear(user);
+      throw error;
+    }
+  }
+
+  #mark(user, leases) {
+    if (!this.#whole.has(user)) leases.put(true, whole(user));
+  }
+
+  /** The page goes on without these entries: whoever reads the journal must know, before anything is sent. */
+  async #tear(user) {
+    this.#whole.delete(user);
+    const torn = this.#run("readwrite", (_, leases, __, fence) => {
+      this.#check(user, leases, fence);
+      leases.delete(whole(user));
+    });
+    await torn.catch(() => {});
+  }
+
+  isWhole(user) {
+    return this.#run("readonly", (_, leases, answer) => {
+      leases.get(whole(user)).onsuccess = ({ target }) => answer(target.result === true);
     });
   }
 
@@ -99,14 +129,16 @@ class IndexedDbStore {
   }
 
   /** Puts `snapshot` in the place of all entries of the user, in one transaction. */
-  compact(user, snapshot) {
-    return this.#run("readwrite", (store, leases, _, fence) => {
+  async compact(user, snapshot) {
+    await this.#run("readwrite", (store, leases, _, fence) => {
       this.#check(user, leases, fence);
+      this.#mark(user, leases);
       store.index("user").getAllKeys(user).onsuccess = ({ target }) => {
         target.result.forEach((key) => store.delete(key));
         for (const bytes of snapshot) store.put({ user, bytes });
       };
     });
+    this.#whole.add(user);
   }
 
   /** This page may write from now on, and nobody else; answers the number of its term, which only grows. */
@@ -154,16 +186,21 @@ class IndexedDbStore {
   }
 }
 
-/** From version 0 (nothing) or 1, in which each page of a user had a part of its own, named by a number behind a NUL. */
+function whole(user) {
+  return [user, "whole"];
+}
+
+/** From version 0 (nothing); 1, in which each page of a user had a part of its own, named by a number behind a NUL; or 2, without marks. */
 function upgrade(database, transaction, from) {
   if (from < 1) database.createObjectStore("entries", { autoIncrement: true }).createIndex("user", "user");
   if (from < 2) database.createObjectStore("leases");
-  if (from === 1) {
-    transaction.objectStore("entries").openCursor().onsuccess = ({ target: { result: cursor } }) => {
-      if (!cursor) return;
-      const { user, bytes } = cursor.value;
-      if (user.includes("\0")) cursor.update({ user: user.slice(0, user.indexOf("\0")), bytes });
-      cursor.continue();
-    };
-  }
+  if (from === 0) return;
+  transaction.objectStore("entries").openCursor().onsuccess = ({ target: { result: cursor } }) => {
+    if (!cursor) return;
+    const { user: known, bytes } = cursor.value;
+    const user = known.split("\0", 1)[0];
+    if (user !== known) cursor.update({ user, bytes });
+    transaction.objectStore("leases").put(true, whole(user));
+    cursor.continue();
+  };
 }

@@ -1,5 +1,5 @@
-// The files of opfs.js. Folder `restamp`, and in it for each user: `NAME.term`, eight bytes that say whose turn it is to
-// write, and journals `NAME.TERM.NUMBER`, of which the last whole one counts. A journal is a header (8 bytes: "rstmp", the
+// The files of opfs.js. Folder `restamp`, and in it for each user: `NAME.term`, eight bytes: the first is 1 while the journal
+// lacks something that the page sent, the last four say whose turn it is to write; and journals `NAME.TERM.NUMBER`, of which the last whole one counts. A journal is a header (8 bytes: "rstmp", the
 // format, whether it is whole, 0) and batches: length and CRC-32 of what follows, then each entry with its length. A batch
 // that was cut off by a crash was never said to be kept, and ends the file.
 //
@@ -8,6 +8,7 @@
 
 const format = 1;
 const header_bytes = 8;
+const term_bytes = 8;
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
   for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
@@ -64,6 +65,20 @@ async function handleOf(name) {
   return file.createSyncAccessHandle({ mode: "readwrite-unsafe" });
 }
 
+function isTorn(handle) {
+  const bytes = new Uint8Array(1);
+  handle.read(bytes, { at: 0 });
+  return bytes[0] === 1;
+}
+
+/** Over a byte that is there already: that needs no room. */
+function markTorn(used, torn) {
+  if (used.torn === torn) return;
+  used.terms.write(Uint8Array.of(Number(torn)), { at: 0 });
+  used.terms.flush();
+  used.torn = torn;
+}
+
 function readTerm(handle) {
   const bytes = new DataView(new ArrayBuffer(8));
   handle.read(bytes, { at: 0 });
@@ -77,7 +92,9 @@ function nameOf(user) {
 async function use(user) {
   let used = users.get(user);
   if (!used) {
-    used = { name: nameOf(user), term: undefined, terms: await handleOf(`${nameOf(user)}.term`), journal: undefined, number: 0, end: 0 };
+    const terms = await handleOf(`${nameOf(user)}.term`);
+    if (terms.getSize() < term_bytes) terms.write(new Uint8Array(term_bytes), { at: 0 });
+    used = { name: nameOf(user), term: undefined, terms, torn: isTorn(terms), journal: undefined, number: 0, end: 0 };
     users.set(user, used);
   }
   return used;
@@ -134,11 +151,12 @@ const methods = {
 
   async fence(user) {
     const used = await use(user);
-    const bytes = new DataView(new ArrayBuffer(8));
+    const bytes = new DataView(new ArrayBuffer(4));
     used.term = readTerm(used.terms) + 1;
-    bytes.setUint32(4, used.term);
-    used.terms.write(bytes, { at: 0 });
+    bytes.setUint32(0, used.term);
+    used.terms.write(bytes, { at: 4 });
     used.terms.flush();
+    used.torn = isTorn(used.terms);
     used.journal?.close();
     [used.journal, used.number] = [undefined, 0];
     return used.term;
@@ -159,23 +177,31 @@ const methods = {
 
   async append(user, entries) {
     const used = await use(user);
-    if (!used.journal) await begin(used, new Uint8Array(0));
     const bytes = pack(entries);
     try {
+      if (!used.journal) await begin(used, new Uint8Array(0));
       used.journal.write(bytes, { at: used.end });
       if (strict) used.journal.flush();
     } catch (error) {
-      used.journal.truncate(used.end);
+      used.journal?.truncate(used.end);
+      check(used);
+      markTorn(used, true);
       throw error;
     }
     check(used);
     used.end += bytes.length;
+    markTorn(used, false);
   },
 
   async compact(user, entries) {
     const used = await use(user);
     check(used);
     await begin(used, entries.length > 0 ? pack(entries) : new Uint8Array(0));
+    markTorn(used, false);
+  },
+
+  async isWhole(user) {
+    return !(await use(user)).torn;
   },
 
   async close() {

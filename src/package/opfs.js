@@ -47,6 +47,10 @@ export class OpfsStore {
     return this.#ask("compact", user, snapshot);
   }
 
+  isWhole(user) {
+    return this.#ask("isWhole", user);
+  }
+
   fence(user) {
     return this.#ask("fence", user);
   }

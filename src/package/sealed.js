@@ -16,7 +16,7 @@ export class SealedStore {
     this.#store = store;
     this.#key = key;
     // What pages that share a store need of it is not the entries' matter.
-    for (const name of ["fence", "lease", "release", "close"]) {
+    for (const name of ["fence", "lease", "release", "isWhole", "close"]) {
       if (typeof store[name] === "function") this[name] = store[name].bind(store);
     }
   }

@@ -182,7 +182,8 @@ export class Tabs {
 
   async #tick() {
     if (this.#closed) return;
-    if (!this.#locks) {
+    // A page that answers keeps its lease, also while its disk does not let it renew it.
+    if (!this.#locks && (this.#leads || !this.#heard)) {
       const before = this.#term;
       const mine = await this.#renew().catch(() => this.#leads);
       // A page that slept may get its lease back after another one led: it reads the journal anew.

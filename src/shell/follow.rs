@@ -53,6 +53,7 @@ impl Runner {
             | Event::Heard { .. }
             | Event::Retry { .. }
             | Event::Park { .. }
+            | Event::Doubt { .. }
             | Event::Export
             | Event::Import { .. }
             | Event::CreateFromLeftover { .. }
@@ -100,11 +101,12 @@ impl Runner {
     fn want(&self, tabs: &Tabs, event: Event, seen: Option<Vec<u8>>) {
         let wanted = tabs.wants.borrow_mut().tell(event, self.random(), seen);
         if tabs.is_attached.get() {
-            self.send_wanted(tabs, &wanted);
+            self.send_wanted(tabs, &wanted, false);
         }
     }
 
-    fn send_wanted(&self, tabs: &Tabs, wanted: &Wanted) {
+    /// `is_retold`: another page that led may have been told before.
+    fn send_wanted(&self, tabs: &Tabs, wanted: &Wanted, is_retold: bool) {
         let none = || (JsValue::UNDEFINED, JsValue::UNDEFINED);
         let (what, draft, (one, two)) = match &wanted.event {
             Event::Edit { draft, op } => {
@@ -140,6 +142,7 @@ impl Runner {
             | Event::Heard { .. }
             | Event::Retry { .. }
             | Event::Park { .. }
+            | Event::Doubt { .. }
             | Event::Export
             | Event::Import { .. }
             | Event::CreateFromLeftover { .. }
@@ -149,7 +152,8 @@ impl Runner {
         let id = self.till.borrow().draft(draft).map(|draft| draft.id().to_owned());
         let id = id.map_or(JsValue::UNDEFINED, JsValue::from);
         let to = tabs.leader.borrow().clone();
-        tabs.post("want", &to, &[number(wanted.count), what.into(), number(draft.0), id, one, two]);
+        let (count, draft) = (number(wanted.count), number(draft.0));
+        tabs.post("want", &to, &[count, what.into(), draft, id, one, two, is_retold.into()]);
     }
 
     /// Another page leads: what is open here is attached to it, then it is told what is wanted.
@@ -203,6 +207,7 @@ impl Runner {
             | Event::Heard { .. }
             | Event::Retry { .. }
             | Event::Park { .. }
+            | Event::Doubt { .. }
             | Event::Export
             | Event::Import { .. }
             | Event::CreateFromLeftover { .. }
@@ -236,7 +241,7 @@ impl Runner {
         tabs.is_attached.set(true);
         self.forget_answered(tabs);
         for wanted in tabs.wants.borrow().list() {
-            self.send_wanted(tabs, wanted);
+            self.send_wanted(tabs, wanted, true);
         }
         for call in tabs.calls.borrow().iter() {
             Runner::send_call(tabs, call);

@@ -36,6 +36,8 @@ pub(super) struct Journal {
     told: Cell<bool>,
     /// Another page writes this journal now.
     fenced: Cell<bool>,
+    /// What was loaded ended before the last saves: its disk had taken nothing any more.
+    torn: Cell<bool>,
     /// Bytes and entries since it was last made short, and how to make it short.
     grown: Cell<(usize, usize)>,
     snapshot: RefCell<Option<Snapshot>>,
@@ -55,6 +57,7 @@ impl Journal {
             given_up: Cell::new(false),
             told: Cell::new(false),
             fenced: Cell::new(false),
+            torn: Cell::new(false),
             grown: Cell::new((0, 0)),
             snapshot: RefCell::default(),
         }
@@ -77,12 +80,21 @@ impl Journal {
             return Ok(Vec::new());
         }
         match self.store.load(&self.user).await? {
-            Some(entries) => Ok(entries),
+            Some(entries) => {
+                let is_torn = !entries.is_empty() && !self.store.is_whole(&self.user).await;
+                self.torn.set(is_torn);
+                Ok(entries)
+            }
             None => {
                 self.lose();
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// Whether saves may have gone out that what was loaded does not tell of.
+    pub(super) fn is_torn(&self) -> bool {
+        self.torn.get()
     }
 
     /// Puts `snapshot` in the place of all that was loaded. Where the store cannot, all stays.

@@ -43,6 +43,13 @@ impl Runner {
             tabs.leads.set(true);
             tabs.leader.replace(tabs.page.clone());
         }
+        if self.journal.is_torn() {
+            let drafts: Vec<DraftId> =
+                self.till.borrow().drafts().iter().map(|draft| draft.number()).collect();
+            for draft in drafts {
+                self.dispatch(Event::Doubt { draft })?;
+            }
+        }
         let snapshot = self.snapshot();
         self.journal.compact(entries.len(), &snapshot).await;
         self.make_wanted();
@@ -84,15 +91,24 @@ impl Runner {
                 }
                 continue;
             }
-            let is_edit = matches!(wanted.event, Event::Edit { .. });
             self.remember(&wanted.event, wanted.random);
             let by = is_counted(&wanted.event).then_some((&*tabs.page, wanted.count));
             let made = self.check_seen(&wanted.event, wanted.seen.as_deref());
             let random = wanted.chance(self.random());
+            let edited = edited(&wanted.event);
             let made = made.and_then(|()| self.handle(wanted.event, random, by));
-            if let (true, Err(refused)) = (is_edit, made) {
+            if let (true, Err(refused)) = (edited.is_some(), made) {
                 self.tell_refused(&tabs.page, &refused);
             }
+            self.doubt_retold(edited);
+        }
+    }
+
+    /// An edit was told to the page that led before. If that one sent saves that its disk did not
+    /// take, the edit may have been in them.
+    fn doubt_retold(self: &Rc<Self>, edited: Option<DraftId>) {
+        if let Some(draft) = edited.filter(|_| self.journal.is_torn()) {
+            let _ = self.dispatch(Event::Doubt { draft });
         }
     }
 
@@ -126,6 +142,8 @@ impl Runner {
             ("edit" | "resolve" | "discard", Some(draft)) => {
                 if is_new {
                     self.make_theirs(&from, count, draft, &what, &one, &two);
+                    let is_retold = what == "edit" && message.get(9).is_truthy();
+                    self.doubt_retold(Some(draft).filter(|_| is_retold));
                 }
                 self.tell_soon(draft);
             }
@@ -376,5 +394,13 @@ impl Runner {
                 }
             }
         }
+    }
+}
+
+/// The draft that this edits.
+fn edited(event: &Event) -> Option<DraftId> {
+    match event {
+        Event::Edit { draft, .. } => Some(*draft),
+        _ => None,
     }
 }

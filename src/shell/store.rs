@@ -127,6 +127,18 @@ impl Store {
         }
     }
 
+    /// Whether these are all the entries that the page handed in; false if it may have sent saves
+    /// that they do not tell of. A store that cannot say so is taken at its word.
+    pub(super) async fn is_whole(&self, user: &str) -> bool {
+        match self {
+            Store::Object { object, .. } if function(object, "isWhole").is_some() => {
+                let whole = call(object, "isWhole", user, None).await;
+                whole.is_ok_and(|whole| whole.is_truthy())
+            }
+            Store::Object { .. } | Store::Memory => true,
+        }
+    }
+
     /// Puts `snapshot` in the place of all entries of the user.
     pub(super) async fn compact(&self, user: &str, snapshot: &[Vec<u8>]) -> Result<(), JsValue> {
         match self {

@@ -8,7 +8,7 @@
 //! | kind | from | |
 //! |---|---|---|
 //! | `attach` | follower | number, state: a draft that is open here; answered with `draft` |
-//! | `want` | follower | count, what, number, draft's name, two arguments: an edit or a request |
+//! | `want` | follower | count, what, number, draft's name, two arguments, whether told before: an edit or a request |
 //! | `draft` | leader | number or -1, name, status, state, drafts waiting, seen, kept, whether kept |
 //! | `done` | leader | waiter, outcome |
 //! | `refused` | leader | waiter, code, message: a save or a submit that made no sense |

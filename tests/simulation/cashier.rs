@@ -4,6 +4,7 @@
 use restamp::core::conflict::{Conflict, Reason};
 use restamp::core::event::{DraftId, Event, Take, Waiter};
 use restamp::core::op::Op;
+use rust_decimal::Decimal;
 use serde_json::{json, Value};
 
 use crate::model::{hundredths, rate, Place, What};
@@ -106,7 +107,7 @@ impl World {
         let about = About::Wish(expects.then_some(seen));
         let waiter = self.waiter(page, cart, about.clone());
         let expected_total = expects
-            .then(|| rust_decimal::Decimal::from_i128_with_scale(seen, 4).normalize().to_string());
+            .then(|| Decimal::from_i128_with_scale(seen, 4).normalize().to_string());
         let event = Event::Submit { draft: DraftId(number), waiter, expected_total };
         self.dispatch(page, event, about);
     }
@@ -295,8 +296,8 @@ impl World {
         let draft = self.pages[page].till.as_ref().and_then(|till| till.draft(DraftId(number)));
         // The page that leads has not seen the last answer yet.
         let Some(conflict) = draft.expect("a draft").conflicts().first().cloned() else { return };
-        let Some(takes_mine) = self.decide(page, cart, &conflict) else { return };
-        let take = if takes_mine { Take::Mine } else { Take::Theirs };
+        let Some(take) = self.decide(page, number, &conflict) else { return };
+        let takes_mine = take != Take::Theirs;
         self.ran.asked += 1;
         self.tell(|| {
             let reason = conflict.reason.code();
@@ -307,21 +308,18 @@ impl World {
         self.dispatch(page, event, About::Answer(Box::new(conflict), takes_mine));
     }
 
-    /// Mine, theirs, or not yet.
-    fn decide(&mut self, page: usize, cart: usize, conflict: &Conflict) -> Option<bool> {
+    /// Mine, theirs, a value, or not yet.
+    fn decide(&mut self, page: usize, number: u32, conflict: &Conflict) -> Option<Take> {
+        let cart = self.pages[page].carts[&number];
         let row = row_of(&conflict.path);
         let takes_mine = self.people.percent(50);
-        match conflict.reason {
+        let takes_mine = match conflict.reason {
             Reason::AnswerLost if conflict.path == "@document" => {
                 // A person can look, once nothing is on its way any more.
                 let cart = &self.model.carts[cart];
                 (cart.on_the_way == 0).then_some(cart.truth.is_none())
             }
-            // A till cannot know whether it was counted; a person can ask around.
-            Reason::AnswerLost => {
-                let (_, token) = self.model.carts[cart].tokens.last().expect("a save");
-                Some(!self.model.is_stored(cart, token))
-            }
+            Reason::AnswerLost => return self.ask_around(page, number, conflict),
             // Nobody else types into a cart's own field.
             Reason::BothChanged if conflict.path.starts_with("custom_f") => Some(takes_mine),
             // But two pages may, of which one slept and led on a copy from before.
@@ -339,7 +337,58 @@ impl World {
             }
             Reason::TotalChanged => Some(takes_mine),
             _ => panic!("asked without need: {conflict:?}"),
+        };
+        takes_mine.map(|mine| if mine { Take::Mine } else { Take::Theirs })
+    }
+
+    /// A till cannot know what was counted; a person can ask around. Of several steps some may have
+    /// been counted and others not: then neither mine nor theirs is right.
+    fn ask_around(&self, page: usize, number: u32, conflict: &Conflict) -> Option<Take> {
+        let cart = self.pages[page].carts[&number];
+        let row = row_of(&conflict.path);
+        let counts = |what: &What| match what {
+            What::Step { row: of, by } if Some(of.as_str()) == row => Some(*by),
+            What::Cash { by } if row.is_none() => Some(*by),
+            _ => None,
+        };
+        let edits = self.model.carts[cart].edits.iter().map(|serial| &self.model.edits[*serial]);
+        let steps: Vec<_> = edits.filter_map(|edit| Some((edit, counts(&edit.what)?))).collect();
+        if steps.iter().any(|(edit, _)| edit.is_unstored() && !edit.is_open()) {
+            return None; // not all pages have heard of all of them
         }
+        let uncounted: i64 = steps.iter().filter(|(edit, _)| edit.is_open()).map(|(_, by)| by).sum();
+        let value = |bytes: &[u8]| hundredths(&serde_json::from_slice(bytes).expect("JSON"));
+        let theirs = value(conflict.theirs.as_deref().expect("theirs"));
+        let again = conflict.amounts.iter().find(|(name, _)| *name == "again");
+        let doubted = hundredths(&Value::from(again.expect("amounts").1.as_str())) - theirs;
+        let (base, shown) = self.base_and_shown(page, number, &conflict.path);
+        match uncounted - (shown - base) {
+            0 => Some(Take::Theirs),
+            open if open == doubted => Some(Take::Mine),
+            open => {
+                let value = Decimal::new(shown + open, 2).normalize();
+                Some(Take::Value(value.to_string().into_bytes()))
+            }
+        }
+    }
+
+    /// Hundredths that stand at a path in the copy that a draft builds on, and in the draft.
+    fn base_and_shown(&self, page: usize, number: u32, path: &str) -> (i64, i64) {
+        let till = self.pages[page].till.as_ref().expect("a till");
+        let draft = till.draft(DraftId(number)).expect("a draft");
+        let state: Value = serde_json::from_slice(&draft.foundation()).expect("JSON");
+        let base = &state["base"];
+        let base = match row_of(path) {
+            Some(row) => base["items"].as_array().and_then(|rows| {
+                rows.iter().find(|of| of["posa_row_id"] == row).map(|of| &of["qty"])
+            }),
+            None => base["payments"].as_array().and_then(|rows| {
+                rows.iter().find(|of| of["mode_of_payment"] == "Cash").map(|of| &of["amount"])
+            }),
+        };
+        let shown = draft.get(path, &self.policy).expect("a value");
+        let shown = hundredths(&serde_json::from_slice(&shown).expect("JSON"));
+        (base.map_or(0, hundredths), shown)
     }
 
     pub fn learn(&mut self, cart: usize, conflict: &Conflict, takes_mine: bool, place: Place) {
@@ -394,7 +443,7 @@ fn row_of(path: &str) -> Option<&str> {
 }
 
 fn step(id: &str, by: i64) -> (Value, What) {
-    let amount = rust_decimal::Decimal::new(by, 2).normalize().to_string();
+    let amount = Decimal::new(by, 2).normalize().to_string();
     let op = json!({"op": "increment", "path": format!("items[{id}].qty"), "by": amount});
     (op, What::Step { row: id.to_owned(), by })
 }

@@ -18,6 +18,9 @@ pub struct Disk {
     pub lease: Option<(usize, u64)>,
     /// It takes nothing until then.
     pub full_until: u64,
+    /// Saves may have gone out that the entries do not tell of: deleting the mark that says
+    /// otherwise needs no room.
+    pub is_torn: bool,
 }
 
 /// The journal of one page (`src/shell/journal.rs`).
@@ -32,6 +35,8 @@ pub struct Journal {
     /// The disk takes nothing, for now.
     pub is_lost: bool,
     pub is_fenced: bool,
+    /// More comes at once: it is written together.
+    pub is_held: bool,
     /// How often the page was told that its disk takes nothing.
     pub told: u32,
     pub is_tried_again: bool,
@@ -86,7 +91,7 @@ impl World {
     /// Starts to write what waits, unless something is being written.
     pub fn write(&mut self, page: usize) {
         let journal = &mut self.pages[page].journal;
-        if !journal.waiting.is_empty() && journal.writing.is_none() {
+        if !journal.waiting.is_empty() && journal.writing.is_none() && !journal.is_held {
             self.begin_to_write(page);
         }
     }
@@ -134,6 +139,7 @@ impl World {
         let device = self.pages[page].device;
         let is_told = self.is_full(device) && !self.is_over(page, batch.term);
         if let Err(mut entries) = self.commit(page, batch) {
+            self.devices[device].disk.is_torn |= is_told;
             let journal = &mut self.pages[page].journal;
             match is_told {
                 true => journal.is_lost = true,
@@ -190,6 +196,7 @@ impl World {
             Some(snapshot) => disk.entries = snapshot.into_iter().map(|e| (0, e)).collect(),
             None => disk.entries.extend(batch.entries),
         }
+        disk.is_torn = false;
         Ok(())
     }
 
@@ -222,6 +229,7 @@ impl World {
         } else {
             let entries = snapshot.into_iter().map(|entry| (0, entry)).collect();
             self.devices[device].disk.entries = entries;
+            self.devices[device].disk.is_torn = false;
         }
     }
 

@@ -81,11 +81,11 @@ impl World {
         let wanted = self.pages[page].wants.tell(event, random, seen);
         self.pages[page].about.insert(wanted.count, about);
         if self.pages[page].is_attached {
-            self.send_wanted(page, wanted);
+            self.send_wanted(page, wanted, false);
         }
     }
 
-    fn send_wanted(&mut self, page: usize, mut wanted: Wanted) {
+    fn send_wanted(&mut self, page: usize, mut wanted: Wanted, is_retold: bool) {
         let follower = &self.pages[page];
         let draft = match &wanted.event {
             Event::Edit { draft, .. }
@@ -109,7 +109,7 @@ impl World {
             wanted.event = Event::Open { draft, key };
         }
         let to = follower.leader;
-        let word = Word::Want(Box::new(wanted), id, about);
+        let word = Word::Want(Box::new(wanted), id, about, is_retold);
         self.say(page, to, word);
     }
 
@@ -201,7 +201,7 @@ impl World {
         follower.is_attached = true;
         self.forget_answered(page);
         for wanted in self.pages[page].wants.list().to_vec() {
-            self.send_wanted(page, wanted);
+            self.send_wanted(page, wanted, true);
         }
     }
 

@@ -27,8 +27,7 @@ impl World {
         if is_done && is_kept {
             self.model.promise(page);
         }
-        let Page { is_closing, sent_in_memory, .. } = self.pages[page];
-        let goes = is_done && is_closing && !sent_in_memory && !self.is_calm();
+        let goes = is_done && self.pages[page].is_closing && !self.is_calm();
         if goes && !self.write_again(page) {
             self.tell(|| format!("page{page} closes"));
             self.leave_line(page, true);

@@ -184,9 +184,7 @@ impl World {
         let mine = disk.lease.is_some_and(|(holder, _)| holder == page)
             && line.store_term == Some(disk.term);
         let is_held = disk.lease.is_some_and(|(_, until)| until > now && until <= now + LEASE_MS);
-        // A page that sent what is on no disk stays, see there.
-        let stays = self.pages.iter().any(|page| page.device == device && page.sent_in_memory);
-        if !mine && (is_held || stays) {
+        if !mine && is_held {
             return false;
         }
         let line = &mut self.pages[page].line;
@@ -207,7 +205,8 @@ impl World {
         }
         self.after(PING_MS, Arrival::Tick(page));
         let device = self.pages[page].device;
-        if !self.devices[device].has_locks {
+        let line = &self.pages[page].line;
+        if !self.devices[device].has_locks && (line.leads || !line.heard) {
             let before = self.pages[page].line.term;
             let mine = self.renew(page);
             let line = &self.pages[page].line;

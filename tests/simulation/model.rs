@@ -159,7 +159,6 @@ pub struct Model {
     pub by_id: BTreeMap<String, usize>,
     /// What saves contain, and the total that was seen by who wanted to submit, by cart and token.
     contained: BTreeMap<(usize, String), Contained>,
-    stored_tokens: BTreeSet<(usize, String)>,
     /// All entries of journals.
     entries: Vec<Fate>,
     /// Edits by the page that they were made on and its count.
@@ -248,14 +247,18 @@ impl Model {
     /// A save of this cart is journalled, or goes out: what it contains is known.
     pub fn captures(&mut self, cart: usize, token: &str) {
         if !self.contained.contains_key(&(cart, token.to_owned())) {
-            let open = self.open_edits(cart).map(|(serial, _)| serial).collect();
-            let wish = self.carts[cart].wish();
-            self.contained.insert((cart, token.to_owned()), (open, wish));
+            self.captures_anew(cart, token, &[]);
         }
     }
 
-    pub fn is_stored(&self, cart: usize, token: &str) -> bool {
-        self.stored_tokens.contains(&(cart, token.to_owned()))
+    /// The same for a save that is not to go out yet, but may have been another page's; questions at
+    /// these paths are open.
+    pub fn captures_anew(&mut self, cart: usize, token: &str, asked: &[&str]) {
+        let is_asked = |what: &What| asked.iter().any(|path| what.is_at(path));
+        let open = self.open_edits(cart).filter(|(_, edit)| !is_asked(&edit.what));
+        let open = open.map(|(serial, _)| serial).collect();
+        let wish = self.carts[cart].wish();
+        self.contained.insert((cart, token.to_owned()), (open, wish));
     }
 
     /// The page was told that a save is stored.
@@ -320,7 +323,6 @@ impl Model {
     pub fn stored(&mut self, cart: usize, token: &str, stored: &Stored, document: &Document) {
         self.captures(cart, token);
         let (contained, wish) = self.contained[&(cart, token.to_owned())].clone();
-        self.stored_tokens.insert((cart, token.to_owned()));
         let number = if stored.created {
             assert!(self.carts[cart].truth.is_none(), "a sale twice: {}", stored.key);
             assert!(self.carts[cart].is_sale, "a document that nobody made");
@@ -554,6 +556,19 @@ impl Edit {
 }
 
 impl What {
+    /// Whether this path is its place, or that of its row.
+    fn is_at(&self, path: &str) -> bool {
+        match self {
+            What::Step { row: id, .. } | What::Remove { row: id, .. } | What::Row { id, .. } => {
+                path.strip_prefix("items[").is_some_and(|rest| rest.starts_with(&format!("{id}]")))
+            }
+            What::Pay { id, .. } => path.starts_with(&format!("payments[{id}]")),
+            What::Cash { .. } => path.starts_with("payments[Cash]"),
+            What::Note { .. } => path == "posa_notes",
+            What::Set { field, .. } => field == path,
+        }
+    }
+
     /// The row that it is about.
     pub fn row(&self) -> Option<&str> {
         match self {

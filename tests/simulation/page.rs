@@ -13,6 +13,7 @@ use restamp::core::pages::{is_counted, is_request, standing, Hearing, Wants};
 use restamp::core::random::Random;
 use restamp::core::till::Till;
 use restamp::core::time::Millis;
+use serde_json::Value;
 
 use crate::disk::Journal;
 use crate::line::Line;
@@ -50,9 +51,11 @@ pub struct Page {
     /// Entries that must have been tried before drafts are told of.
     pub telling: Option<u64>,
     pub journal: Journal,
-    /// A save went out that is not in the journal, for the disk takes nothing. What it contains may
-    /// be on disk as unsent, so a page that goes now leaves it to be made twice: such a page stays.
+    /// A save went out that is not in the journal, for the disk takes nothing. If the page slept and
+    /// another one led, what it contains would be made twice: such a page does not sleep.
     pub sent_in_memory: bool,
+    /// It leads, and the journal that it went on from lacks what the page before sent last.
+    pub is_torn: bool,
     /// Effects that wait for the entries before them to be durable.
     pub gate: VecDeque<(u64, Effect)>,
     /// The timer that counts is the newest.
@@ -199,7 +202,7 @@ impl World {
                 leads.wants.made(last);
             }
         }
-        let crashes = self.crashes(page);
+        let crashes = self.crashes();
         let stop = match crashes {
             true => self.luck.below(effects.len() as u64 + 1) as usize,
             false => effects.len(),
@@ -245,14 +248,13 @@ impl World {
     }
 
     pub fn maybe_crash(&mut self, page: usize) {
-        if self.crashes(page) {
+        if self.crashes() {
             self.crash(page);
         }
     }
 
-    fn crashes(&mut self, page: usize) -> bool {
-        let crashes = !self.is_calm() && self.luck.percent(self.crash_percent);
-        crashes && !self.pages[page].sent_in_memory
+    fn crashes(&mut self) -> bool {
+        !self.is_calm() && self.luck.percent(self.crash_percent)
     }
 
     pub fn page_now(&self, page: usize) -> u64 {
@@ -366,8 +368,21 @@ impl World {
                 self.model.captures(cart, &token);
                 self.model.carts[cart].tokens.push((place, token));
             }
+            "state" => self.learn_doubt(cart, entry),
             "settled" => self.settle_done(page, cart),
             _ => {}
+        }
+    }
+
+    /// What may be stored by now is what was open then, and not asked about.
+    fn learn_doubt(&mut self, cart: usize, entry: &[u8]) {
+        let state: Value = serde_json::from_slice(entry).expect("JSON");
+        let Some(token) = state["exported"]["token"].as_str() else { return };
+        let list = |name: &str| state[name].as_array().into_iter().flatten();
+        let asked: Vec<&str> = list("conflicts").filter_map(|of| of["path"].as_str()).collect();
+        let until = state["exported"]["sent"].as_u64();
+        if list("edits").all(|edit| edit["revision"].as_u64() <= until) {
+            self.model.captures_anew(cart, token, &asked);
         }
     }
 
@@ -447,7 +462,7 @@ impl World {
             return;
         }
         let Some(document) = self.document(page, draft.0) else { return };
-        let text = |name: &str| document.get(name).and_then(serde_json::Value::as_str);
+        let text = |name: &str| document.get(name).and_then(Value::as_str);
         let (creation, key) =
             (text("creation").unwrap_or_default(), text("name").unwrap_or_default());
         let known = |truth: &crate::model::Truth| truth.key == key && truth.creation == creation;

@@ -24,7 +24,8 @@ pub enum Word {
     Lead(u64),
     Attach(u32, Vec<u8>),
     /// The draft's name, and what it is for the model.
-    Want(Box<Wanted>, Option<String>, About),
+    /// Whether another page that led may have been told before.
+    Want(Box<Wanted>, Option<String>, About, bool),
     Draft(Box<Shown>),
     Done(u32, Box<Outcome>),
     Refused(u32),
@@ -38,7 +39,7 @@ impl Word {
             Word::Ping | Word::Soon => String::new(),
             Word::Lead(term) => format!("I lead, {term}"),
             Word::Attach(number, _) => format!("attach {number}"),
-            Word::Want(wanted, id, _) => format!("{} {:?} of {id:?}", wanted.count, wanted.event),
+            Word::Want(wanted, id, ..) => format!("{} {:?} of {id:?}", wanted.count, wanted.event),
             Word::Draft(shown) => {
                 let Shown { asked, id, status, seen, kept, .. } = &**shown;
                 format!("{id} for {asked:?} is {status}, {seen:?} {kept:?}")
@@ -130,6 +131,10 @@ impl World {
         leads.leads = true;
         leads.leader = Some(page);
         self.tell(|| format!("page{page} of till{device} leads: {} entries", entries.len()));
+        self.doubt_all(page);
+        if self.pages[page].till.is_none() {
+            return;
+        }
         self.compact(page);
         self.make_wanted(page);
         if !self.handle(page, Event::Online, About::Nothing) {
@@ -145,6 +150,37 @@ impl World {
         }
         self.announce(page);
         self.check_vanished(device);
+    }
+
+    /// The journal ends before the last saves: what it has may be stored.
+    fn doubt_all(&mut self, page: usize) {
+        let device = self.pages[page].device;
+        self.pages[page].is_torn = self.devices[device].disk.is_torn;
+        if !self.pages[page].is_torn {
+            return;
+        }
+        self.tell(|| format!("page{page} finds that its journal lacks what was sent last"));
+        let till = self.pages[page].till.as_ref().expect("a till");
+        let drafts: Vec<DraftId> = till.drafts().iter().map(|draft| draft.number()).collect();
+        self.pages[page].journal.is_held = true;
+        for draft in drafts {
+            self.handle(page, Event::Doubt { draft }, About::Nothing);
+        }
+        self.let_write(page);
+    }
+
+    fn let_write(&mut self, page: usize) {
+        self.pages[page].journal.is_held = false;
+        if self.pages[page].till.is_some() {
+            self.write(page);
+        }
+    }
+
+    /// An edit was told to the page that led before, which may have sent it, see there.
+    fn doubt_retold(&mut self, page: usize, draft: DraftId) {
+        if self.pages[page].is_torn {
+            self.handle(page, Event::Doubt { draft }, About::Nothing);
+        }
     }
 
     /// What the page that is gone was told and has not done is done here.
@@ -167,7 +203,13 @@ impl World {
                 self.pages[page].wants.remember(event.clone(), random);
                 self.handle_as(page, event, random, None, about, true);
             } else if self.is_as_seen(page, &event, seen.as_deref()) {
+                let draft = edited(&event);
+                self.pages[page].journal.is_held = true;
                 self.handle_as(page, event, random, Some((page, count)), about, true);
+                if let Some(draft) = draft {
+                    self.doubt_retold(page, draft);
+                }
+                self.let_write(page);
             } else {
                 self.refuse_unseen(page, Some((page, count)));
             }
@@ -199,7 +241,20 @@ impl World {
                 self.know_drafts(page);
                 self.tell_draft(page, Some(from), Some(asked), draft);
             }
-            Word::Want(wanted, id, about) => self.on_want(page, from, *wanted, id, about),
+            Word::Want(wanted, id, about, is_retold) => {
+                let draft = id.as_ref().and_then(|id| {
+                    let edits = matches!(wanted.event, Event::Edit { .. }).then_some(id)?;
+                    self.pages[page].till.as_ref()?.named(edits)
+                });
+                let heard = self.pages[page].hearing.of(&page_name(from));
+                let is_new = wanted.count > heard;
+                self.pages[page].journal.is_held = true;
+                self.on_want(page, from, *wanted, id, about);
+                if let Some(draft) = draft.filter(|_| is_new && is_retold) {
+                    self.doubt_retold(page, draft);
+                }
+                self.let_write(page);
+            }
             _ => {}
         }
     }
@@ -384,6 +439,14 @@ impl World {
             is_kept: leads.journal.is_kept(),
         };
         self.say(page, to, Word::Draft(Box::new(shown)));
+    }
+}
+
+/// The draft that this edits.
+fn edited(event: &Event) -> Option<DraftId> {
+    match event {
+        Event::Edit { draft, .. } => Some(*draft),
+        _ => None,
     }
 }
 

@@ -11,7 +11,14 @@ impl Draft {
     /// The draft's text is about to be handed out: from now on somebody else may save it.
     pub(in crate::core) fn export(&mut self, turn: &mut Turn<'_>) {
         let sale_without_token = self.key.is_none() && turn.policy.token == TokenSupport::None;
-        if !self.is_exportable() || self.ending.is_some() || sale_without_token {
+        if !sale_without_token {
+            self.doubt(turn);
+        }
+    }
+
+    /// Somebody else may have saved what is unsaved here, and may save it yet.
+    pub(in crate::core) fn doubt(&mut self, turn: &mut Turn<'_>) {
+        if !self.is_exportable() || self.ending.is_some() {
             return;
         }
         let known = |known: &Unanswered| known.revision == self.revision;
