@@ -149,6 +149,7 @@ impl World {
         let before: Vec<u32> = follower.wants.list().iter().map(|wanted| wanted.count).collect();
         follower.wants.leave(&page_name(page), &entries, &|id| till.named(id));
         follower.is_leaving = false;
+        (follower.telling, follower.untold) = (None, Vec::new());
         let own = follower.wants.list().len() - before.len();
         let counts = follower.wants.list()[own..].iter().map(|wanted| wanted.count);
         // The highest first: what was told while it left is counted anew.

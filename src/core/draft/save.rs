@@ -114,7 +114,10 @@ impl Draft {
         if self.parked {
             return self.settle_queued(Queued::Parked, None, turn);
         }
-        if self.sent.is_none() && self.conflicts.is_empty() && self.wish().is_some() {
+        // A document that was made but never read back shows no stamp to save with, or to tell by
+        // whose save it shows.
+        let unread = self.key.is_some() && self.stamp.is_none();
+        if self.sent.is_none() && self.conflicts.is_empty() && self.wish().is_some() && !unread {
             self.doubt_exported(turn);
         }
         if self.sent.is_some() {
@@ -124,8 +127,6 @@ impl Draft {
             return self.settle_conflict(turn);
         }
         let unsaved = self.is_unsaved();
-        // A document that was made but never read back shows no stamp to save with.
-        let unread = self.key.is_some() && self.stamp.is_none();
         if (self.behind || self.has_heard() || unread) && (unsaved || self.submit.is_some()) {
             return self.load(turn);
         }
