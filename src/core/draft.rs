@@ -26,6 +26,7 @@ use super::time::Millis;
 
 mod answer;
 mod apply;
+mod doubt;
 mod edit;
 mod export;
 mod hear;
@@ -155,6 +156,8 @@ pub struct Draft {
     parked: bool,
     /// The save that an export stands for: whoever imported it may have made it.
     exported: Option<Unanswered>,
+    /// Edits up to here may be stored by a page that is gone, see [`doubt`].
+    doubted: Option<Revision>,
     edited_at: Millis,
     /// Since when something waits to be stored (or to be opened).
     asked_at: Option<Millis>,
@@ -251,6 +254,7 @@ impl Draft {
             background: false,
             parked: false,
             exported: None,
+            doubted: None,
             edited_at: Millis(0),
             asked_at: None,
             why: Queued::Busy,

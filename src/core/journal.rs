@@ -87,6 +87,8 @@ pub struct Restored {
     pub discarded: bool,
     /// The save that an export stands for.
     pub exported: Option<Unanswered>,
+    /// Edits up to here may have been saved by a page that is gone.
+    pub doubted: Option<Revision>,
     /// When it was edited last.
     pub edited_at: Millis,
     /// Saves sent for what is unsaved.
@@ -162,6 +164,9 @@ pub fn state(draft: &Restored) -> Vec<u8> {
         let mut inner = ObjectWriter::new();
         write_sent(&mut inner, exported);
         object.raw("exported", &inner.finish());
+    }
+    if let Some(revision) = draft.doubted {
+        object.raw("doubted", &number(revision.0));
     }
     object.finish()
 }
@@ -438,6 +443,7 @@ fn read_state(text: &[u8], id: String) -> Option<Restored> {
         parked: json::member(text, "parked") == Some(b"true"),
         discarded: json::member(text, "discarded") == Some(b"true"),
         exported: json::member(text, "exported").and_then(read_sent),
+        doubted: count(text, "doubted"),
         edited_at: moment(text, "at").unwrap_or_default(),
         attempts: count(text, "attempts").unwrap_or_default().0,
     };

@@ -320,6 +320,12 @@ impl World {
                 (cart.on_the_way == 0).then_some(cart.truth.is_none())
             }
             Reason::AnswerLost => return self.ask_around(page, number, conflict),
+            // Such an answer was a quantity, and others have changed it since.
+            Reason::SetAgainstChange if self.model.carts[cart].typed.contains(&conflict.path) => {
+                let theirs = value_of(conflict.theirs.as_deref());
+                let uncounted = self.uncounted(cart, row)?;
+                return Some(typed(theirs + uncounted));
+            }
             // Nobody else types into a cart's own field.
             Reason::BothChanged if conflict.path.starts_with("custom_f") => Some(takes_mine),
             // But two pages may, of which one slept and led on a copy from before.
@@ -343,22 +349,10 @@ impl World {
 
     /// A till cannot know what was counted; a person can ask around. Of several steps some may have
     /// been counted and others not: then neither mine nor theirs is right.
-    fn ask_around(&self, page: usize, number: u32, conflict: &Conflict) -> Option<Take> {
+    fn ask_around(&mut self, page: usize, number: u32, conflict: &Conflict) -> Option<Take> {
         let cart = self.pages[page].carts[&number];
-        let row = row_of(&conflict.path);
-        let counts = |what: &What| match what {
-            What::Step { row: of, by } if Some(of.as_str()) == row => Some(*by),
-            What::Cash { by } if row.is_none() => Some(*by),
-            _ => None,
-        };
-        let edits = self.model.carts[cart].edits.iter().map(|serial| &self.model.edits[*serial]);
-        let steps: Vec<_> = edits.filter_map(|edit| Some((edit, counts(&edit.what)?))).collect();
-        if steps.iter().any(|(edit, _)| edit.is_unstored() && !edit.is_open()) {
-            return None; // not all pages have heard of all of them
-        }
-        let uncounted: i64 = steps.iter().filter(|(edit, _)| edit.is_open()).map(|(_, by)| by).sum();
-        let value = |bytes: &[u8]| hundredths(&serde_json::from_slice(bytes).expect("JSON"));
-        let theirs = value(conflict.theirs.as_deref().expect("theirs"));
+        let uncounted = self.uncounted(cart, row_of(&conflict.path))?;
+        let theirs = value_of(conflict.theirs.as_deref());
         let again = conflict.amounts.iter().find(|(name, _)| *name == "again");
         let doubted = hundredths(&Value::from(again.expect("amounts").1.as_str())) - theirs;
         let (base, shown) = self.base_and_shown(page, number, &conflict.path);
@@ -366,10 +360,24 @@ impl World {
             0 => Some(Take::Theirs),
             open if open == doubted => Some(Take::Mine),
             open => {
-                let value = Decimal::new(shown + open, 2).normalize();
-                Some(Take::Value(value.to_string().into_bytes()))
+                self.model.carts[cart].typed.insert(conflict.path.clone());
+                Some(typed(shown + open))
             }
         }
+    }
+
+    /// The steps of a cart on a row, or in cash, that no save has stored; nothing if not all pages
+    /// have heard of all of them.
+    fn uncounted(&self, cart: usize, row: Option<&str>) -> Option<i64> {
+        let counts = |what: &What| match what {
+            What::Step { row: of, by } if Some(of.as_str()) == row => Some(*by),
+            What::Cash { by } if row.is_none() => Some(*by),
+            _ => None,
+        };
+        let edits = self.model.carts[cart].edits.iter().map(|serial| &self.model.edits[*serial]);
+        let steps = edits.filter_map(|edit| Some((edit, counts(&edit.what)?)));
+        let mut unstored = steps.filter(|(edit, _)| edit.is_unstored());
+        unstored.try_fold(0, |sum, (edit, by)| edit.is_open().then_some(sum + by))
     }
 
     /// Hundredths that stand at a path in the copy that a draft builds on, and in the draft.
@@ -386,9 +394,8 @@ impl World {
                 rows.iter().find(|of| of["mode_of_payment"] == "Cash").map(|of| &of["amount"])
             }),
         };
-        let shown = draft.get(path, &self.policy).expect("a value");
-        let shown = hundredths(&serde_json::from_slice(&shown).expect("JSON"));
-        (base.map_or(0, hundredths), shown)
+        let shown = draft.get(path, &self.policy);
+        (base.map_or(0, hundredths), value_of(shown.as_deref()))
     }
 
     pub fn learn(&mut self, cart: usize, conflict: &Conflict, takes_mine: bool, place: Place) {
@@ -406,16 +413,17 @@ impl World {
                 self.model.carts[cart].wishes.push((place, wish));
             }
             (Reason::BothChanged, _) => {
-                let theirs = conflict.theirs.as_deref().unwrap_or(b"null");
-                let theirs: Value = serde_json::from_slice(theirs).expect("JSON");
-                let theirs = theirs.as_str().unwrap_or("").to_owned();
+                let text = |value: Option<&[u8]>| {
+                    let value = serde_json::from_slice::<Value>(value.unwrap_or(b"null"));
+                    value.expect("JSON").as_str().unwrap_or("").to_owned()
+                };
+                let mine = text(conflict.mine.as_deref());
                 if takes_mine {
-                    self.model.insists(cart, path, &theirs, place);
+                    let theirs = text(conflict.theirs.as_deref());
+                    self.model.insists(cart, path, (&mine, &theirs), place);
                 } else {
                     // What another page typed after the question arose is not asked about.
-                    let mine = conflict.mine.as_deref().unwrap_or(b"null");
-                    let mine: Value = serde_json::from_slice(mine).expect("JSON");
-                    let asked = self.model.typed_until(cart, path, mine.as_str().unwrap_or(""));
+                    let asked = self.model.typed_until(cart, path, &mine);
                     self.model.drop_edits(cart, place, |what| {
                         matches!(what, What::Set { field, value, .. }
                             if field == path && asked.contains(value))
@@ -434,6 +442,15 @@ impl World {
             (_, None) => {}
         }
     }
+}
+
+/// Hundredths.
+fn value_of(bytes: Option<&[u8]>) -> i64 {
+    hundredths(&serde_json::from_slice(bytes.expect("a value")).expect("JSON"))
+}
+
+fn typed(hundredths: i64) -> Take {
+    Take::Value(Decimal::new(hundredths, 2).normalize().to_string().into_bytes())
 }
 
 /// `items[r1]` or `items[r1].qty` is about row `r1`.

@@ -127,6 +127,8 @@ pub struct Cart {
     pub tokens: Vec<(Place, String)>,
     /// Rows about which a person decided since the last save.
     pub asked: BTreeSet<String>,
+    /// Quantities and amounts that a person stated, for of several steps some had been counted.
+    pub typed: BTreeSet<String>,
     /// Rows that a person put back after others had taken them out.
     pub put_back: BTreeSet<String>,
     /// Wishes to submit and their withdrawals, as journalled; the last one counts.
@@ -293,23 +295,29 @@ impl Model {
     }
 
     /// A person saw `theirs` and wants their own value all the same.
-    pub fn insists(&mut self, cart: usize, path: &str, theirs: &str, place: Place) {
-        let mut own = None;
-        let mut is_open = false;
+    pub fn insists(
+        &mut self,
+        cart: usize,
+        path: &str,
+        (mine, theirs): (&str, &str),
+        place: Place,
+    ) {
+        let (mut is_own, mut is_open) = (false, false);
         for serial in &self.carts[cart].edits {
             let edit = &mut self.edits[*serial];
             let is_gone = edit.is_gone();
             if let What::Set { field, value, seen } = &mut edit.what {
                 if field == path && !is_gone {
                     theirs.clone_into(seen);
-                    own = Some(value.clone());
+                    is_own |= value == mine;
                     is_open |= edit.state == State::Open;
                 }
             }
         }
         // It had been stored, unheard, and was overwritten by somebody who saw it.
-        if let (Some(value), false) = (own, is_open) {
-            let what = What::Set { field: path.to_owned(), value, seen: theirs.to_owned() };
+        if is_own && !is_open {
+            let (field, value) = (path.to_owned(), mine.to_owned());
+            let what = What::Set { field, value, seen: theirs.to_owned() };
             let serial = self.edits.len();
             self.edits.push(Edit::new(cart, what, usize::MAX, 0));
             self.edits[serial].places.push(place);

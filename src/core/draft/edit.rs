@@ -153,6 +153,7 @@ impl Draft {
         self.submit = None;
         self.parked = false;
         self.exported = None;
+        self.doubted = None;
         self.owes = false;
         self.refusal = None;
         self.wanted = self.revision;

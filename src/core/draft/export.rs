@@ -11,14 +11,7 @@ impl Draft {
     /// The draft's text is about to be handed out: from now on somebody else may save it.
     pub(in crate::core) fn export(&mut self, turn: &mut Turn<'_>) {
         let sale_without_token = self.key.is_none() && turn.policy.token == TokenSupport::None;
-        if !sale_without_token {
-            self.doubt(turn);
-        }
-    }
-
-    /// Somebody else may have saved what is unsaved here, and may save it yet.
-    pub(in crate::core) fn doubt(&mut self, turn: &mut Turn<'_>) {
-        if !self.is_exportable() || self.ending.is_some() {
+        if !self.is_exportable() || self.ending.is_some() || sale_without_token {
             return;
         }
         let known = |known: &Unanswered| known.revision == self.revision;
@@ -87,7 +80,7 @@ impl Draft {
         }
     }
 
-    fn expect_another(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn expect_another(&mut self, turn: &mut Turn<'_>) {
         let (revision, token) = (self.revision, turn.random.name());
         self.exported = Some(Unanswered { revision, token, submit: false });
     }

@@ -193,7 +193,8 @@ impl Draft {
         let is_in_line = self.sent.as_ref().is_some_and(waits_for_lease);
         let open = self.opened && self.ending.is_none() && !self.submitted;
         // An open question is about the copy that is shown.
-        let settled = self.conflicts.is_empty() && self.exported.is_none();
+        let certain = self.exported.is_none() && self.doubted.is_none();
+        let settled = self.conflicts.is_empty() && certain;
         let atomic = policy.compare_and_set == CompareAndSet::Atomic;
         // The same content may be another's save: only a token tells whose it is.
         let has_token = word.token.is_some() || policy.profile.token_field.is_some();

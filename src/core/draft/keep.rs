@@ -22,6 +22,7 @@ impl Draft {
         draft.parked = restored.parked;
         draft.submitted = restored.discarded;
         draft.exported = restored.exported;
+        draft.doubted = restored.doubted;
         draft.edited_at = restored.edited_at;
         draft.report.attempts = restored.attempts;
         draft.journaled_wish.clone_from(&restored.wish);
@@ -103,6 +104,7 @@ impl Draft {
             parked: self.parked,
             discarded: self.is_discarded(),
             exported: self.exported.clone(),
+            doubted: self.doubted.filter(|revision| self.holds_edits_until(*revision)),
             edited_at: self.edited_at,
             attempts: self.report.attempts,
         }

@@ -54,6 +54,7 @@ impl Draft {
         self.journaled = false;
         self.parked = false;
         self.exported = None;
+        self.doubted = None;
         self.refusal = None;
         // The copy may be of a document that has ended.
         let state = ended(&Document::default(), Some(&self.base), &policy.profile);
@@ -85,6 +86,7 @@ impl Draft {
         state.wish = None;
         state.parked = false;
         state.exported = None;
+        state.doubted = None;
         state.attempts = 0;
         journal::state(&state)
     }

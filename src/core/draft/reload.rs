@@ -85,7 +85,7 @@ impl Draft {
     fn merge_with(&mut self, copy: &Document, incoming: &Difference, policy: &Policy) -> Merge {
         let profile = &policy.profile;
         let doubtful = self.sent.take().map(|sent| sent.revision);
-        let doubtful = doubtful.max(self.exported.as_ref().map(|exported| exported.revision));
+        let doubtful = doubtful.max(self.doubted_until());
         let doubtful = doubtful.filter(|revision| self.holds_edits_until(*revision));
         if let Some((before, foundation, later)) =
             doubtful.and_then(|revision| self.split(revision, profile))
@@ -241,6 +241,7 @@ impl Draft {
                 self.compared = true;
             }
         }
+        self.doubted = self.doubted.filter(|revision| self.holds_edits_until(*revision));
         self.submitted |= state.is_some();
         if self.changes.is_empty() && self.conflicts.is_empty() && self.submit.is_none() {
             self.parked = false;
@@ -255,7 +256,7 @@ impl Draft {
     }
 
     /// What was changed since a save that is stored, on a copy that others changed too: whoever
-    /// imported it may have been among them.
+    /// imported it, or led before, may have been among them.
     fn lay_later(
         &self,
         foundation: &Document,
@@ -263,8 +264,8 @@ impl Draft {
         copy: &Document,
         profile: &Profile,
     ) -> Merge {
-        let exported = self.exported.as_ref().filter(|it| self.holds_edits_until(it.revision));
-        let parts = exported.and_then(|it| split(foundation, &self.edits, it.revision, profile));
+        let parts = self.doubted_until();
+        let parts = parts.and_then(|until| split(foundation, &self.edits, until, profile));
         match parts {
             Some((before, sent, later)) => {
                 merge::merge_in_doubt(foundation, &before, &sent, &later, copy, profile)
@@ -279,6 +280,7 @@ impl Draft {
         self.leave_stamp(&stamp);
         self.stamp = Some(stamp);
         self.compared = true;
+        self.doubted = None;
         let ops = merged.pending.to_ops(&turn.policy.profile);
         if self.wanted > self.saved {
             self.wanted = self.revision;
@@ -340,6 +342,7 @@ impl Draft {
         self.log(Step::Ended, turn);
         self.sent = None;
         self.exported = None;
+        self.doubted = None;
         self.submit = None;
         self.conflicts.clear();
         self.phase = Phase::Idle;
@@ -354,9 +357,10 @@ impl Draft {
         self.settle_ended(turn);
     }
 
-    /// What was edited since a save without an answer is certainly not in the copy.
+    /// What was edited since the last save that nobody answered is certainly not in the copy.
     fn what_is_left(&self, state: State, copy: Option<&Document>, profile: &Profile) -> Ending {
-        let parts = self.sent.as_ref().and_then(|sent| self.split(sent.revision, profile));
+        let until = self.sent.as_ref().map(|sent| sent.revision).max(self.doubted);
+        let parts = until.and_then(|until| self.split(until, profile));
         let since = parts.as_ref().map(|(_, foundation, later)| (foundation, later));
         leftover_of(&self.base, &self.changes, since, copy, state, profile)
     }

@@ -13,7 +13,8 @@ impl Draft {
         let known = self.sent.as_ref().is_some_and(|sent| !sent.unknown && sent.is_unanswered());
         // Where two saves may both be told that they were stored, no answer settles anything.
         let atomic = policy.compare_and_set == CompareAndSet::Atomic;
-        let plain = self.key.is_some() && self.stamp.is_some() && self.exported.is_none();
+        let certain = self.exported.is_none() && self.doubted.is_none();
+        let plain = self.key.is_some() && self.stamp.is_some() && certain;
         policy.sharing.offers.tokens && known && atomic && plain && !self.parked
     }
 
