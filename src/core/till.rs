@@ -5,7 +5,7 @@
 //! state, the event, the time and the random bits that are handed in; equal arguments give equal
 //! effects. Not here: clocks, chance, storage, requests, waiting.
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Health};
 use super::call::Answered;
 use super::document::DocumentError;
 use super::draft::{name_of_successor, Draft, Phase, Turn, Word};
@@ -139,9 +139,14 @@ impl Till {
     ) -> (usize, bool) {
         let busy = in_flight(&self.drafts);
         let Some((call, health)) = event.answer() else { return (busy, false) };
-        // A late answer to a call that is over says nothing.
-        let Some(draft) = calling(&mut self.drafts, call) else { return (busy, false) };
-        let (draft, others) = (draft.number, busy - 1);
+        let (draft, others) = match calling(&mut self.drafts, call) {
+            Some(draft) => (draft.number, busy - 1),
+            // The late answer to a call that is over says only that the server is well again.
+            None if health == Health::Well && self.breaker.is_open() => {
+                (self.drafts.first().map_or(DraftId(0), |draft| draft.number), busy)
+            }
+            None => return (busy, false),
+        };
         let before = self.breaker.clone();
         let released = self.breaker.note(health, others, &self.policy.background, now, random);
         tell_of(&before, &self.breaker, draft, out);

@@ -160,14 +160,18 @@ class IndexedDbStore {
     return this.#terms.get(user);
   }
 
-  /** Where there are no Web Locks: the term, if the lease is this page's or free; it then lasts `ms`. Else undefined. */
-  async lease(user, page, now, ms) {
+  /**
+   * Where there are no Web Locks: the term, if the lease is this page's or free; it then lasts `ms`. Else undefined. One that lapsed is
+   * free if nobody answers (`isSilent`): its page may be there, and its disk not let it renew it.
+   */
+  async lease(user, page, now, ms, isSilent) {
     const term = await this.#run("readwrite", (_, leases, answer) => {
       leases.get(user).onsuccess = ({ target }) => {
         const held = target.result;
         const mine = held?.page === page && held.term === this.#terms.get(user);
         // A clock that was put back must not make a lease last for ever.
-        if (!mine && held && held.expires > now && held.expires <= now + ms) return;
+        const isHeld = isSilent ? held?.expires > now && held.expires <= now + ms : held?.expires > 0;
+        if (!mine && isHeld) return;
         const term = mine ? held.term : (held?.term ?? 0) + 1;
         leases.put({ term, page, expires: now + ms }, user);
         answer(term);

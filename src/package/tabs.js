@@ -47,11 +47,11 @@ export class Tabs {
   async start() {
     let mine;
     try {
-      mine = this.#locks ? await this.#take({ ifAvailable: true }) : await this.#renew();
+      mine = this.#locks ? await this.#take({ ifAvailable: true }) : await this.#renew(false);
     } catch {
       // Refused, as to a page of an opaque origin: then by lease.
       this.#locks = undefined;
-      mine = await this.#renew().catch(() => true);
+      mine = await this.#renew(false).catch(() => true);
     }
     this.#leads = mine;
     if (!mine) {
@@ -174,8 +174,8 @@ export class Tabs {
     this.#on("lead");
   }
 
-  async #renew() {
-    const term = await this.#store.lease(this.#user, this.#page, Date.now(), lease_ms);
+  async #renew(isSilent) {
+    const term = await this.#store.lease(this.#user, this.#page, Date.now(), lease_ms, isSilent);
     if (term !== undefined) this.#term = term;
     return term !== undefined;
   }
@@ -185,7 +185,7 @@ export class Tabs {
     // A page that answers keeps its lease, also while its disk does not let it renew it.
     if (!this.#locks && (this.#leads || !this.#heard)) {
       const before = this.#term;
-      const mine = await this.#renew().catch(() => this.#leads);
+      const mine = await this.#renew(!this.#heard).catch(() => this.#leads);
       // A page that slept may get its lease back after another one led: it reads the journal anew.
       if (this.#leads && this.#term !== before) this.#lose("", this.#term);
       if (mine) this.#won();

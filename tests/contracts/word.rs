@@ -186,6 +186,35 @@ fn a_save_that_came_too_late_is_made_again_at_once_on_what_was_told() {
     assert_eq!((qty(&desk.stored(), "r1"), desk.saves()), ("3".into(), 2), "a counter, once");
 }
 
+/// Signed in again, the first saves were overtaken by word of others' saves. That the server answers
+/// them says that it takes saves again, whatever became of them; nothing else would ever say so.
+#[test]
+fn the_late_answer_to_a_save_that_was_overtaken_tells_that_the_server_is_well() {
+    let mut desk = Desk::open();
+    desk.set("customer", json!("mine"));
+    desk.save();
+    desk.answer(SaveOutcome::Unauthenticated { csrf: false });
+    assert_eq!(desk.status(), "parked");
+    desk.handle(Event::Online);
+    let first = take_off(&mut desk);
+    let from = stamp(&desk);
+    desk.other_till(|doc| doc["customer"] = json!("theirs"));
+    let told = word(&desk, &from);
+    desk.handle(told);
+    assert_eq!(desk.status(), "conflict");
+    desk.resolve("customer", Take::Mine);
+    let second = take_off(&mut desk);
+    let told = others_save(&mut desk, "r1");
+    desk.handle(told);
+    assert_eq!((desk.status(), desk.calls.len()), ("waiting", 0), "others save all the time");
+    for arrives in [Box::new(first) as Box<dyn FnOnce(&mut Desk) -> Event>, Box::new(second)] {
+        let late = arrives(&mut desk);
+        desk.handle(late);
+    }
+    desk.settle();
+    assert_eq!((desk.status(), &desk.stored()["customer"]), ("clean", &json!("mine")));
+}
+
 /// Both raised the same row by one. Without a token their documents are alike, and only the answer
 /// tells whose was stored.
 #[test]

@@ -36,7 +36,7 @@ impl World {
         self.pages[page].line.heard = true;
         let mine = match self.devices[device].has_locks {
             true => self.devices[device].lock.is_none(),
-            false => self.renew(page),
+            false => self.renew(page, false),
         };
         if mine && self.devices[device].has_locks {
             self.devices[device].lock = Some(page);
@@ -172,8 +172,8 @@ impl World {
         self.after(0, Arrival::Granted(page));
     }
 
-    /// By lease: whether this page leads now.
-    fn renew(&mut self, page: usize) -> bool {
+    /// By lease: whether this page leads now. A lapsed one is free if nobody answers.
+    fn renew(&mut self, page: usize, is_silent: bool) -> bool {
         let device = self.pages[page].device;
         if self.is_full(device) {
             return self.pages[page].line.leads;
@@ -183,7 +183,9 @@ impl World {
         let disk = &self.devices[device].disk;
         let mine = disk.lease.is_some_and(|(holder, _)| holder == page)
             && line.store_term == Some(disk.term);
-        let is_held = disk.lease.is_some_and(|(_, until)| until > now && until <= now + LEASE_MS);
+        let is_held = disk.lease.is_some_and(|(_, until)| {
+            !is_silent || until > now && until <= now + LEASE_MS
+        });
         if !mine && is_held {
             return false;
         }
@@ -208,7 +210,8 @@ impl World {
         let line = &self.pages[page].line;
         if !self.devices[device].has_locks && (line.leads || !line.heard) {
             let before = self.pages[page].line.term;
-            let mine = self.renew(page);
+            let is_silent = !self.pages[page].line.heard;
+            let mine = self.renew(page, is_silent);
             let line = &self.pages[page].line;
             if line.leads && line.term != before {
                 // Another page led meanwhile: the journal is read anew.

@@ -42,7 +42,7 @@ impl World {
                         return true;
                     }
                     "clean" | "closed" | "none" => {}
-                    other => panic!("at rest and {other}"),
+                    other => panic!("page{page} cart{} {number} at rest and {other}", self.pages[page].carts[&number]),
                 }
             }
         }
