@@ -1,10 +1,11 @@
 //! Documents that ended elsewhere: what is mine is kept and shown, never sent again by itself.
 
+use restamp::core::call::{LoadOutcome, Loaded};
 use restamp::core::event::{Event, Outcome};
 use restamp::core::merge::{Ending, State};
 use serde_json::{json, Value};
 
-use crate::desk::{Desk, D};
+use crate::desk::{Desk, D, KEY};
 
 fn ending(desk: &Desk) -> Ending {
     let Outcome::Ended(ending) = desk.outcome() else { panic!("{:?}", desk.outcome()) };
@@ -55,6 +56,24 @@ fn submitted_without_my_additions_they_are_left_over() {
     desk.discard();
     desk.restart();
     assert!(desk.till.drafts().is_empty(), "until somebody took note");
+}
+
+/// A page that led no more may have left a draft with the stamp of the submit on a copy from before
+/// it: a save of that in doubt is not tried for ever.
+#[test]
+fn a_save_in_doubt_ends_with_a_submitted_document_also_under_the_stamp_that_it_was_made_for() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.save();
+    let LoadOutcome::Loaded(loaded) = desk.server.load(KEY) else { panic!("not there") };
+    let mut document = desk.stored();
+    document["docstatus"] = json!(1);
+    desk.lose_request();
+    let document = document.to_string().into_bytes();
+    desk.answer_load(LoadOutcome::Loaded(Loaded { document, ..loaded }));
+    assert_eq!((desk.status(), desk.calls.len()), ("closed", 0));
+    assert_eq!(ending(&desk).state, State::Submitted);
+    assert_eq!(leftover(&desk).len(), 1);
 }
 
 /// The answer to my save was lost, another till went on from it and submitted: my new row was

@@ -41,7 +41,7 @@ impl Draft {
                         let taken = Rejection::invalid("A unique value is taken.");
                         return self.on_rejected(taken, turn);
                     }
-                    if unchanged {
+                    if unchanged && state.is_none() {
                         // Not applied so far. The same bytes with the same stamp may go out
                         // again: whichever arrives first is stored, the other is stale.
                         return self.try_again(turn);
