@@ -27,6 +27,8 @@ pub use terminal::{ended, leftover_of, Ending, Leftover, State};
 pub struct Doubt<'a> {
     /// The document as it was sent.
     pub sent: &'a Document,
+    /// It may have been several saves, of which only the first are stored.
+    pub several: bool,
 }
 
 /// Something the page may want to tell, not ask.
@@ -178,18 +180,18 @@ pub fn read_newest(
 pub fn merge_in_doubt(
     base: &Document,
     before: &Changes,
-    sent: &Document,
+    doubt: Doubt<'_>,
     later: &Changes,
     theirs: &Document,
     profile: &Profile,
 ) -> Merge {
-    let mut first = merge(base, before, theirs, profile, Some(Doubt { sent }));
+    let mut first = merge(base, before, theirs, profile, Some(doubt));
     if later.is_empty() {
         return first;
     }
     let text = first.text(theirs, profile, Audience::Page);
     let Ok(middle) = Document::parse(text, profile) else { return first };
-    let second = merge(sent, later, &middle, profile, None);
+    let second = merge(doubt.sent, later, &middle, profile, None);
     for op in second.pending.to_ops(profile) {
         match removal_in_doubt(&op, &first.conflicts, theirs, profile) {
             // What is there may be mine, or somebody's who counts on the row.
@@ -251,6 +253,8 @@ struct Walk<'a> {
     profile: &'a Profile,
     incoming: &'a Difference,
     sent: Option<&'a Document>,
+    /// What was sent may have been several saves.
+    several: bool,
     by: Option<String>,
     merge: Merge,
 }
@@ -274,7 +278,8 @@ impl<'a> Walk<'a> {
             needs_reprice: false,
         };
         let (sent, by) = (doubt.map(|doubt| doubt.sent), saved_by(theirs, profile));
-        Walk { base, mine, theirs, profile, incoming, sent, by, merge }
+        let several = doubt.is_some_and(|doubt| doubt.several);
+        Walk { base, mine, theirs, profile, incoming, sent, several, by, merge }
     }
 
     fn ask(&mut self, mut conflict: Conflict) {

@@ -140,6 +140,11 @@ pub struct Wants {
     list: Vec<Wanted>,
     /// What stood where this page made edits itself that are not on disk, by their counts.
     stood: Vec<(u32, Vec<u8>)>,
+    /// How far the page that leads has written this page's edits, or has tried to.
+    tried: u32,
+    /// While that page's disk takes nothing: the copies of drafts, by name, from before it wrote
+    /// what it could not keep, as `state` entries.
+    before: Vec<(String, Vec<u8>)>,
 }
 
 impl Wants {
@@ -193,15 +198,39 @@ impl Wants {
         self.list.iter().filter_map(begins).collect()
     }
 
-    /// Whether something is not known to be on disk.
+    /// Whether it is not known of something that the page that leads tried to write it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.list.iter().any(|wanted| is_counted(&wanted.event))
+        self.list.iter().any(|wanted| is_counted(&wanted.event) && wanted.count > self.tried)
     }
 
-    /// The page that leads has this page's edits up to `count` on disk.
-    pub fn kept(&mut self, count: u32) {
-        self.list.retain(|wanted| !(is_counted(&wanted.event) && wanted.count <= count));
+    /// The page that leads has written this page's edits up to `count`; or its disk did not take
+    /// them: then the next one that leads is told them again.
+    pub fn written(&mut self, count: u32, is_kept: bool) {
+        self.tried = self.tried.max(count);
+        if is_kept {
+            self.before.clear();
+            self.list.retain(|wanted| !(is_counted(&wanted.event) && wanted.count <= count));
+        }
+    }
+
+    /// The page that leads shows a draft whose edits it could not write: `before` is the copy that
+    /// was shown until then. On a newer one edits that are told again may be stored already.
+    pub fn keep_before(&mut self, id: &str, before: impl FnOnce() -> Option<Vec<u8>>) {
+        if self.before(id).is_none() {
+            self.before.extend(before().map(|before| (id.to_owned(), before)));
+        }
+    }
+
+    /// The copy of this draft that edits which are told again stand on, if it is not the shown one.
+    #[must_use]
+    pub fn before(&self, id: &str) -> Option<&[u8]> {
+        self.before.iter().find(|(known, _)| known == id).map(|(_, before)| &**before)
+    }
+
+    /// Another page leads: it has written nothing of this yet.
+    pub fn tell_anew(&mut self) {
+        self.tried = 0;
     }
 
     /// Requests for which nobody waits any more need not be repeated.
@@ -248,6 +277,7 @@ impl Wants {
     /// This page leads from now on, and its journal has it heard up to `heard`: what is left to
     /// be done.
     pub fn take(&mut self, heard: u32) -> Vec<Wanted> {
+        self.before.clear();
         let all = std::mem::take(&mut self.list);
         let is_due = |wanted: &Wanted| !is_counted(&wanted.event) || wanted.count > heard;
         all.into_iter().filter(is_due).collect()

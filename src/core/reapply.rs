@@ -109,7 +109,7 @@ pub fn reapply(
             merged
         }
         None => {
-            let doubt = sent.as_ref().map(|sent| Doubt { sent });
+            let doubt = sent.as_ref().map(|sent| Doubt { sent, several: false });
             merge::merge(&base, &changes, &theirs, profile, doubt)
         }
     };

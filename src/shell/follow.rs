@@ -161,6 +161,7 @@ impl Runner {
         let led = tabs.leads.replace(false);
         tabs.term.set(tabs.term.get() + 1);
         tabs.is_attached.set(false);
+        tabs.wants.borrow_mut().tell_anew();
         tabs.leader.replace(leader);
         if led {
             self.leave(tabs);
@@ -223,7 +224,11 @@ impl Runner {
         }
         let drafts: Vec<(DraftId, Vec<u8>)> = {
             let till = self.till.borrow();
-            till.drafts().iter().map(|draft| (draft.number(), draft.foundation())).collect()
+            let wants = tabs.wants.borrow();
+            let copy = |draft: &crate::core::draft::Draft| {
+                wants.before(draft.id()).map_or_else(|| draft.foundation(), <[u8]>::to_vec)
+            };
+            till.drafts().iter().map(|draft| (draft.number(), copy(draft))).collect()
         };
         tabs.attaching.replace(drafts.iter().map(|(draft, _)| *draft).collect());
         for (draft, state) in &drafts {
@@ -302,7 +307,11 @@ impl Runner {
             self.journal.suspect();
             self.tell_failure();
         }
-        tabs.wants.borrow_mut().kept(kept);
+        tabs.wants.borrow_mut().written(kept, tabs.is_kept.get());
+        if !tabs.is_kept.get() {
+            let before = || self.till.borrow().foundation(&id);
+            tabs.wants.borrow_mut().keep_before(&id, before);
+        }
         tabs.wake();
         let asked = (asked >= 0.0).then_some(DraftId(asked as u32));
         let known = self.till.borrow().named(&id);

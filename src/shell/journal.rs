@@ -86,6 +86,7 @@ impl Journal {
                 Ok(entries)
             }
             None => {
+                self.torn.set(true);
                 self.lose();
                 Ok(Vec::new())
             }

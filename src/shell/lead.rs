@@ -29,6 +29,9 @@ impl Runner {
             let till = self.till.borrow();
             entries = till.drafts().iter().map(|draft| draft.whole()).collect();
         }
+        if let Some(tabs) = self.tabs().filter(|_| !self.journal.is_lost()) {
+            self.till.borrow_mut().step_back(&tabs.wants.borrow());
+        }
         let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
         let first = DraftId(self.number());
         let restored = self.till.borrow_mut().take_over(&entries, first);
@@ -84,6 +87,9 @@ impl Runner {
         let heard = tabs.hearing.borrow().of(&tabs.page);
         let due = tabs.wants.borrow_mut().take(heard);
         for wanted in due {
+            if self.journal.is_lost() && is_shown(&wanted.event) {
+                continue;
+            }
             let known = is_there(&self.till.borrow(), &wanted);
             if let Some((asked, known)) = known {
                 for (_, pledge) in self.opened(asked) {
@@ -395,6 +401,11 @@ impl Runner {
             }
         }
     }
+}
+
+/// Whether a page that follows shows what it wants at once.
+fn is_shown(event: &Event) -> bool {
+    matches!(event, Event::Edit { .. } | Event::Resolve { .. })
 }
 
 /// The draft that this edits.

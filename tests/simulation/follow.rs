@@ -2,6 +2,7 @@
 //! them, with its own newest edits on top, and hands edits and requests over to it.
 
 use restamp::core::document::Document;
+use restamp::core::draft::Draft;
 use restamp::core::event::{DraftId, Effect, Event};
 use restamp::core::journal::edit_of;
 use restamp::core::pages::{count_of, is_as_seen, seen, Wanted};
@@ -119,6 +120,7 @@ impl World {
         let led = std::mem::take(&mut follower.leads);
         follower.term += 1;
         follower.is_attached = false;
+        follower.wants.tell_anew();
         follower.leader = leader;
         follower.gate.clear();
         if led {
@@ -183,8 +185,12 @@ impl World {
     fn attach_all(&mut self, page: usize) {
         let Some(leader) = self.pages[page].leader else { return };
         let till = self.pages[page].till.as_ref().expect("a till");
+        let wants = &self.pages[page].wants;
+        let copy = |draft: &Draft| {
+            wants.before(draft.id()).map_or_else(|| draft.foundation(), <[u8]>::to_vec)
+        };
         let drafts: Vec<(u32, Vec<u8>)> =
-            till.drafts().iter().map(|draft| (draft.number().0, draft.foundation())).collect();
+            till.drafts().iter().map(|draft| (draft.number().0, copy(draft))).collect();
         self.pages[page].attaching = drafts.iter().map(|(number, _)| *number).collect();
         for (number, state) in drafts {
             self.say(page, Some(leader), Word::Attach(number, state));
@@ -231,7 +237,10 @@ impl World {
         let (seen, kept) = (count_of(&shown.seen, &name), count_of(&shown.kept, &name));
         let follower = &mut self.pages[page];
         follower.is_kept = shown.is_kept;
-        follower.wants.kept(kept);
+        follower.wants.written(kept, shown.is_kept);
+        if let (Some(till), false) = (&follower.till, shown.is_kept) {
+            follower.wants.keep_before(&shown.id, || till.foundation(&shown.id));
+        }
         if !shown.is_kept {
             follower.journal.is_lost = true;
             self.model.doubt(page);

@@ -7,7 +7,7 @@ use restamp::core::journal::Heard;
 use restamp::core::pages::{is_there, Wanted};
 use restamp::core::random::Random;
 
-use crate::page::{About, For};
+use crate::page::{About, For, Page};
 use crate::world::{Arrival, World};
 
 /// Longest way of a message from page to page, ms; and of a slow one.
@@ -118,7 +118,9 @@ impl World {
         let entries = self.devices[device].disk.entries.clone();
         let entries: Vec<&[u8]> = entries.iter().map(|(_, entry)| entry.as_slice()).collect();
         let first = DraftId(self.pages[page].numbers + 1);
-        let till = self.pages[page].till.as_mut().expect("a till");
+        let Page { till, wants, .. } = &mut self.pages[page];
+        let till = till.as_mut().expect("a till");
+        till.step_back(wants);
         let taken = till.take_over(&entries, first);
         taken.unwrap_or_else(|error| panic!("a journal: {error:?}"));
         let lost = self.pages[page].journal.unwritten();

@@ -7,6 +7,7 @@
 //! old copy can never be stored any more.
 
 use super::*;
+use crate::core::merge::Doubt;
 
 impl Draft {
     /// Takes all that is unsaved for what may be stored by now.
@@ -15,13 +16,9 @@ impl Draft {
             return;
         }
         match (&mut self.sent, &self.key) {
-            (None, None) => {
-                // To create it again would make two: it is looked for first, as what was exported.
-                let known = |known: &Unanswered| known.revision == self.revision;
-                if !self.exported.as_ref().is_some_and(known) {
-                    self.expect_another(turn);
-                }
-            }
+            // To create it again would make two: it is looked for first, as what was exported.
+            (None, None) if self.exported.is_none() => self.expect_another(turn),
+            (None, None) => self.doubted = Some(self.revision),
             (Some(sent), _) => {
                 sent.doubted = true;
                 self.doubted = Some(self.revision);
@@ -29,6 +26,11 @@ impl Draft {
             (None, Some(_)) => self.doubted = Some(self.revision),
         }
         self.journal_state(turn);
+    }
+
+    /// What was sent, as one save or, by a page that is gone, as who knows how many.
+    pub(super) fn doubt_of<'a>(&self, sent: &'a Document) -> Doubt<'a> {
+        Doubt { sent, several: self.doubted.is_some() }
     }
 
     /// Up to which revision edits may be stored, though nobody was told so.

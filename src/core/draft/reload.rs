@@ -90,7 +90,8 @@ impl Draft {
         if let Some((before, foundation, later)) =
             doubtful.and_then(|revision| self.split(revision, profile))
         {
-            return merge::merge_in_doubt(&self.base, &before, &foundation, &later, copy, profile);
+            let doubt = self.doubt_of(&foundation);
+            return merge::merge_in_doubt(&self.base, &before, doubt, &later, copy, profile);
         }
         let (base, mine) = (&self.base, &self.changes);
         let mut merged = merge::merge_incoming(base, mine, copy, incoming, profile, None);
@@ -268,7 +269,8 @@ impl Draft {
         let parts = parts.and_then(|until| split(foundation, &self.edits, until, profile));
         match parts {
             Some((before, sent, later)) => {
-                merge::merge_in_doubt(foundation, &before, &sent, &later, copy, profile)
+                let doubt = self.doubt_of(&sent);
+                merge::merge_in_doubt(foundation, &before, doubt, &later, copy, profile)
             }
             None => merge::merge(foundation, later, copy, profile, None),
         }

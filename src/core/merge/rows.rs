@@ -242,6 +242,9 @@ impl<'a> Walk<'a> {
             if new.nameless {
                 // Without an identity of its own it may be somebody else's equal row.
                 self.ask_about_nameless(rules, identity, new);
+            } else if self.several {
+                // It is there; what I did to it since may not be.
+                self.ask_about_difference(number, rules, identity, new);
             }
             return;
         }
@@ -304,11 +307,8 @@ impl<'a> Walk<'a> {
         identity: &str,
         new: &'a InsertedRow,
     ) {
-        let Some(row) = self.theirs.row(number, identity) else { return };
         let weak = self.is_weak_identity(rules, &new.row);
-        let mut differing = row_difference(self.theirs, row, &new.row, number, self.profile);
         let is_money = |name: &str| weak && rules.fields.rule(name) == Rule::Money;
-        differing.retain(|(name, _)| !is_money(name));
         let _ = json::members(&new.row, 0, &mut |cell| {
             let name = json::unescape(cell.key.of(&new.row));
             let paid = amount_or_zero(Some(cell.value.of(&new.row)));
@@ -317,6 +317,31 @@ impl<'a> Walk<'a> {
                 self.merge.pending.tables[number].edit(identity, &name, step);
             }
         });
+        self.ask_about_difference_but(number, rules, identity, new, is_money);
+    }
+
+    fn ask_about_difference(
+        &mut self,
+        number: usize,
+        rules: &'a TableRules,
+        identity: &str,
+        new: &'a InsertedRow,
+    ) {
+        self.ask_about_difference_but(number, rules, identity, new, |_| false);
+    }
+
+    /// Asks which of two rows of one identity stands, if they differ in other fields than those.
+    fn ask_about_difference_but(
+        &mut self,
+        number: usize,
+        rules: &'a TableRules,
+        identity: &str,
+        new: &'a InsertedRow,
+        is_settled: impl Fn(&str) -> bool,
+    ) {
+        let Some(row) = self.theirs.row(number, identity) else { return };
+        let mut differing = row_difference(self.theirs, row, &new.row, number, self.profile);
+        differing.retain(|(name, _)| !is_settled(name));
         if differing.is_empty() {
             return;
         }

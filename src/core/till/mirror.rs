@@ -2,6 +2,7 @@
 //! sending page says of a draft comes in here, and so does its journal when it is gone.
 
 use super::*;
+use crate::core::pages::Wants;
 use crate::core::journal::Restored;
 
 impl Till {
@@ -45,6 +46,25 @@ impl Till {
             }
         }
         Ok(self.drafts[at].number)
+    }
+
+    /// The copy that this draft shows, as an entry without anything unsaved.
+    #[must_use]
+    pub fn foundation(&self, id: &str) -> Option<Vec<u8>> {
+        self.drafts.iter().find(|draft| draft.id == id).map(Draft::foundation)
+    }
+
+    /// Shows drafts again as they were before the page that led could not write any more.
+    pub fn step_back(&mut self, wants: &Wants) {
+        let before: Vec<(DraftId, Vec<u8>)> = self
+            .drafts
+            .iter()
+            .filter_map(|draft| Some((draft.number, wants.before(&draft.id)?.to_vec())))
+            .collect();
+        for (number, before) in before {
+            // It is an entry that a draft here made.
+            let _ = self.mirror(number, &before, "clean");
+        }
     }
 
     /// Takes a draft over from a page that follows: its copy of a document, without edits. A
