@@ -1,5 +1,7 @@
 // A real browser whose disk is full, and whose network is away for a while, against the reference backend.
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { openBrowser } from "./browser.mjs";
 import { project } from "./project.mjs";
@@ -19,6 +21,14 @@ const folder = project({
     window.ready = true;
   </script>`,
 });
+// Of the file system the browser's quota keeps nothing back here: in this project no file grows above as much.
+const worker = join(folder, "node_modules/restamp/opfs-worker.js");
+writeFileSync(worker, `const { write } = FileSystemSyncAccessHandle.prototype;
+  FileSystemSyncAccessHandle.prototype.write = function (bytes, { at }) {
+    if (at + bytes.byteLength > 250_000) throw new DOMException("full", "QuotaExceededError");
+    return write.call(this, bytes, { at });
+  };
+  ${readFileSync(worker, "utf8")}`);
 const server = await startBackend("--www", folder);
 const cart = () => server.insert({ customer: "Walk-in", items: [{ item_code: "TEA", qty: 1, posa_row_id: "r1" }] });
 
@@ -77,6 +87,40 @@ test("a full disk is told once; the till sells on; nothing that was durable is l
   assert.deepEqual(again, [qty, "committed"]);
   assert.equal((await server.invoice(key)).items[0].qty, qty);
 });
+
+for (const store of ["indexeddb", "opfs"]) {
+  test(`${store}: what was saved while the disk was full is asked about after a crash, and not counted twice`, async (t) => {
+    const { name: key } = await cart();
+    const page = await tab(t);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: 250_000 });
+    const saved = await page.evaluate(async ({ key, store }) => {
+      await window.open_till("saved", { store });
+      window.draft = await window.till.open(key);
+      window.draft.increment("items[r1].qty", "1");
+      await window.draft.durable();
+      let refused;
+      for (let n = 0; n < 20 && !refused; n += 1) {
+        window.draft.set("remarks", "x".repeat(300_000) + n);
+        refused = await window.draft.durable().catch(({ code }) => code);
+      }
+      return [refused, (await window.draft.save()).kind, window.draft.status];
+    }, { key, store });
+    assert.deepEqual(saved, ["storage", "committed", "clean"]);
+    assert.equal((await server.invoice(key)).items[0].qty, 2);
+    await load(page); // crashed, and the disk is full still
+    const again = await page.evaluate(async ({ key, store }) => {
+      await window.open_till("saved", { store });
+      const draft = await window.till.open(key);
+      const { kind, conflicts } = await draft.save();
+      const asked = conflicts?.map(({ path, reason }) => `${path} ${reason}`);
+      draft.resolve("items[r1].qty", "theirs");
+      return [kind, asked, (await draft.save()).kind];
+    }, { key, store });
+    assert.deepEqual(again, ["conflict", ["items[r1].qty answer-lost"], "committed"]);
+    assert.equal((await server.invoice(key)).items[0].qty, 2);
+  });
+}
 
 test("offline for a while: the till sells on, and what was saved goes out by itself, once", async (t) => {
   const { name: key } = await cart();

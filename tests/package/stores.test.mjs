@@ -197,9 +197,14 @@ test("IndexedDB: a journal of version 1, with parts of several pages, is brought
     const till = await open_till("anna", "indexeddb", 0);
     const seen = [(await till.open("A")).get("customer"), (await till.open("B")).get("customer")];
     const ben = await open_till("ben", "indexeddb", 0);
-    return [...seen, (await ben.open("A")).get("customer")];
+    const own = [(await ben.open("A")).get("customer")];
+    // Nothing is missing in it that was sent.
+    const database = await new Promise((resolve) => { indexedDB.open("restamp").onsuccess = ({ target }) => resolve(target.result); });
+    const marks = await new Promise((resolve) => { database.transaction("leases").objectStore("leases").getAllKeys().onsuccess = ({ target }) => resolve(target.result); });
+    database.close();
+    return [...seen, ...own, marks.filter(Array.isArray)];
   });
-  assert.deepEqual(found, ["first page", "second page", "Ben's"]);
+  assert.deepEqual(found, ["first page", "second page", "Ben's", [["anna", "whole"], ["ben", "whole"]]]);
 });
 
 test("IndexedDB: a database of a later version is refused by name, and left as it is", async (t) => {
