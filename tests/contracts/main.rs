@@ -8,6 +8,7 @@ mod breaker;
 mod contention;
 mod create;
 mod desk;
+mod doubt;
 mod edit;
 mod export;
 mod heard;

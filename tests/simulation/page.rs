@@ -479,7 +479,12 @@ impl World {
             Outcome::Committed { .. } => {
                 self.model.settle_moot(cart);
                 self.model.settle_put_back(cart, &edits);
-                let open = |serial: &&usize| self.model.edits[**serial].is_unstored();
+                // A page that does not know yet that it leads no more speaks of what it shows.
+                let is_stale = self.pages[page].leads && self.is_fenced(page);
+                let open = |serial: &&usize| {
+                    let edit = &self.model.edits[**serial];
+                    edit.is_unstored() && (edit.page == page || !is_stale)
+                };
                 let open = edits.iter().find(open).map(|serial| &self.model.edits[*serial]);
                 assert!(open.is_none(), "told committed, but it is not stored: {open:?}");
             }

@@ -1,0 +1,145 @@
+//! A journal that ends before the last saves: the disk took nothing any more, the page went on in
+//! memory, and died. What the journal has may be stored by now, as one save or as several.
+
+use restamp::core::call::Call;
+use restamp::core::event::{Event, Outcome, Take};
+use restamp::core::till::Till;
+use serde_json::json;
+
+use crate::desk::{policy, qty, Desk, D, KEY};
+
+/// The page dies; of its journal only the first `kept` entries are on the disk, and the mark says
+/// that this is not all.
+fn restart_torn(desk: &mut Desk, kept: usize) {
+    desk.journal.truncate(kept);
+    desk.calls.clear();
+    let entries = desk.journal.iter().map(Vec::as_slice);
+    desk.till = Till::restore(desk.policy.clone(), entries, D).expect("a journal");
+    desk.handle(Event::Doubt { draft: D });
+    desk.handle(Event::Online);
+}
+
+/// A step on disk, and nothing of what came after; whether its save was stored.
+fn torn(is_stored: bool) -> Desk {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    let kept = desk.journal.len();
+    desk.save();
+    match is_stored {
+        true => desk.lose_answer_silently(),
+        false => desk.calls.clear(),
+    }
+    restart_torn(&mut desk, kept);
+    desk
+}
+
+#[test]
+fn a_step_that_may_be_stored_is_asked_about_and_never_counted_twice() {
+    for (take, total) in [(Take::Theirs, "2"), (Take::Mine, "3")] {
+        let mut desk = torn(true);
+        desk.save();
+        desk.settle();
+        assert_eq!(desk.conflicts(), [("items[r1].qty".to_owned(), "answer-lost")]);
+        desk.resolve("items[r1].qty", take);
+        desk.settle();
+        assert_eq!((qty(&desk.stored(), "r1"), desk.status()), (total.into(), "clean"));
+    }
+}
+
+/// A save would have moved the stamp: where it is the old one, nothing is asked.
+#[test]
+fn under_the_same_stamp_nothing_was_stored_and_the_save_goes_out_at_once() {
+    let mut desk = torn(false);
+    desk.save();
+    assert!(matches!(desk.call(), Call::Update(_)), "no look before");
+    desk.settle();
+    assert!(desk.is_committed());
+    assert_eq!(qty(&desk.stored(), "r1"), "2");
+}
+
+#[test]
+fn the_doubt_outlives_another_restart_and_ends_with_the_newest_copy() {
+    let mut desk = torn(true);
+    desk.restart();
+    desk.scan("r1");
+    desk.restart();
+    assert_eq!(qty(&desk.doc(), "r1"), "3");
+    desk.save();
+    desk.settle();
+    // The second step is certainly not stored: it is not asked about.
+    assert_eq!(desk.conflicts(), [("items[r1].qty".to_owned(), "answer-lost")]);
+    desk.resolve("items[r1].qty", Take::Theirs);
+    desk.settle();
+    assert_eq!(qty(&desk.stored(), "r1"), "3");
+    desk.other_till(|doc| crate::desk::raise(doc, "r1", 1));
+    desk.scan("r1");
+    desk.save();
+    desk.settle();
+    assert_eq!((desk.conflicts(), qty(&desk.stored(), "r1")), (vec![], "5".into()));
+}
+
+/// The row was stored by the first of two saves, and what was added to it since by none.
+#[test]
+fn of_several_saves_the_first_may_be_stored_alone() {
+    let mut desk = Desk::open();
+    desk.add("m1", "CAKE");
+    let row = desk.journal.len();
+    desk.save();
+    desk.settle();
+    desk.scan("m1");
+    let step = desk.journal.pop().expect("an entry");
+    desk.journal.truncate(row);
+    desk.journal.push(step);
+    let kept = desk.journal.len();
+    restart_torn(&mut desk, kept);
+    assert_eq!(qty(&desk.doc(), "m1"), "2");
+    desk.save();
+    desk.settle();
+    assert_eq!(desk.conflicts(), [("items[m1]".to_owned(), "same-row-id")]);
+    desk.resolve("items[m1]", Take::Mine);
+    desk.settle();
+    assert_eq!(qty(&desk.stored(), "m1"), "2");
+}
+
+#[test]
+fn a_new_document_that_may_be_stored_is_looked_for_and_exists_once() {
+    let mut desk = Desk::new(policy());
+    desk.create(json!({"items": [{"posa_row_id": "r1", "item_code": "TEA", "qty": 1}]}));
+    let kept = desk.journal.len();
+    desk.save();
+    desk.lose_answer_silently();
+    restart_torn(&mut desk, kept);
+    desk.save();
+    desk.settle();
+    assert!(desk.is_committed());
+    let others = desk.server.keys().into_iter().filter(|key| *key != KEY).count();
+    assert_eq!((others, desk.saves()), (1, 1), "looked for, and not sent again");
+}
+
+/// Submitted by the page that is gone, with all that the journal has.
+#[test]
+fn a_document_that_was_submitted_with_all_of_it_is_done() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    let kept = desk.journal.len();
+    desk.submit(None);
+    desk.settle();
+    restart_torn(&mut desk, kept);
+    desk.save();
+    desk.settle();
+    let Outcome::Ended(ending) = desk.outcome() else { panic!("{:?}", desk.outcome()) };
+    assert!(ending.already_done && ending.leftover.is_empty(), "{ending:?}");
+}
+
+/// An edit that was made again for another page comes after the doubt; discarding ends it.
+#[test]
+fn what_is_given_up_is_in_doubt_no_more() {
+    let mut desk = torn(true);
+    desk.discard();
+    desk.settle();
+    desk.scan("r2");
+    desk.save();
+    desk.settle();
+    assert_eq!((desk.conflicts(), desk.status()), (vec![], "clean"));
+    assert_eq!(qty(&desk.stored(), "r1"), "2", "it was stored");
+}
