@@ -15,6 +15,8 @@ class IndexedDbStore {
   #database;
   /** The number of this page's lease, by user; every write checks it. */
   #terms = new Map();
+  /** The users whose disk was full when this page's turn began: the number is of the turn before, and counts up with the first write. */
+  #owes = new Set();
   /** The users whose journal is marked as whole. A disk that takes nothing lets the mark be taken off. */
   #whole = new Set();
 
@@ -82,9 +84,17 @@ class IndexedDbStore {
   #check(user, leases, fence) {
     const term = this.#terms.get(user);
     if (term === undefined) return;
+    const owes = this.#owes.has(user);
     leases.get(user).onsuccess = ({ target }) => {
-      if (target.result?.term !== term) fence();
+      if ((target.result?.term ?? 0) !== term) fence();
+      else if (owes) leases.put({ ...target.result, term: term + 1, expires: Infinity }, user);
     };
+  }
+
+  /** A write is complete: the turn that was owed has begun, and nothing is missing. */
+  #wrote(user) {
+    if (this.#owes.delete(user)) this.#terms.set(user, this.#terms.get(user) + 1);
+    this.#whole.add(user);
   }
 
   async append(user, entries) {
@@ -95,7 +105,7 @@ class IndexedDbStore {
     });
     try {
       await appended;
-      this.#whole.add(user);
+      this.#wrote(user);
     } catch (error) {
       if (error.code !== "fenced") await this.#tear(user);
       throw error;
@@ -109,9 +119,11 @@ class IndexedDbStore {
   /** The page goes on without these entries: whoever reads the journal must know, before anything is sent. */
   async #tear(user) {
     this.#whole.delete(user);
-    const torn = this.#run("readwrite", (_, leases, __, fence) => {
-      this.#check(user, leases, fence);
-      leases.delete(whole(user));
+    const torn = this.#run("readwrite", (_, leases) => {
+      const term = this.#terms.get(user);
+      leases.get(user).onsuccess = ({ target }) => {
+        if (term === undefined || (target.result?.term ?? 0) === term) leases.delete(whole(user));
+      };
     });
     await torn.catch(() => {});
   }
@@ -138,26 +150,46 @@ class IndexedDbStore {
         for (const bytes of snapshot) store.put({ user, bytes });
       };
     });
-    this.#whole.add(user);
+    this.#wrote(user);
   }
 
-  /** This page may write from now on, and nobody else; answers the number of its term, which only grows. */
-  async fence(user, page, expires = Infinity) {
-    const fenced = this.#run("readwrite", (_, leases, answer) => {
+  /**
+   * This page may write from now on, and nobody else; answers the number of its term, which only grows. `again`: after the disk did not
+   * take that, unless it is another page's turn by now.
+   */
+  async fence(user, page, again = false) {
+    const before = again ? this.#terms.get(user) : undefined;
+    const fenced = this.#run("readwrite", (_, leases, answer, fence) => {
       leases.get(user).onsuccess = ({ target }) => {
-        const next = (target.result?.term ?? 0) + 1;
-        leases.put({ term: next, page, expires }, user);
+        const term = target.result?.term ?? 0;
+        if (before !== undefined && term !== before) return fence();
+        const next = before === undefined || this.#owes.has(user) ? term + 1 : term;
+        leases.put({ term: next, page, expires: Infinity }, user);
         answer(next);
       };
     });
     try {
       this.#terms.set(user, await fenced);
+      this.#owes.delete(user);
     } catch (error) {
-      // A term of before would keep this page from writing when the disk takes something again.
-      this.#terms.delete(user);
+      if (!again) await this.#owe(user);
       throw error;
     }
     return this.#terms.get(user);
+  }
+
+  async #owe(user) {
+    const known = this.#run("readonly", (_, leases, answer) => {
+      leases.get(user).onsuccess = ({ target }) => answer(target.result?.term ?? 0);
+    });
+    try {
+      this.#terms.set(user, await known);
+      this.#owes.add(user);
+    } catch {
+      // Nothing that it says can be believed: then nothing keeps this page from writing.
+      this.#terms.delete(user);
+      this.#owes.delete(user);
+    }
   }
 
   /**
@@ -177,7 +209,10 @@ class IndexedDbStore {
         answer(term);
       };
     });
-    if (term !== undefined) this.#terms.set(user, term);
+    if (term !== undefined) {
+      this.#terms.set(user, term);
+      this.#owes.delete(user);
+    }
     return term;
   }
 

@@ -151,12 +151,13 @@ export class Tabs {
     return true;
   }
 
-  async #fence() {
+  async #fence(again = false) {
     try {
-      this.#term = Math.max(await this.#store.fence(this.#user, this.#page), this.#term);
+      this.#term = Math.max(await this.#store.fence(this.#user, this.#page, again), this.#term);
       this.#fenced = true;
-    } catch {
+    } catch (error) {
       this.#fenced = false;
+      if (again && error?.code === "fenced") this.lost();
     }
   }
 
@@ -192,8 +193,8 @@ export class Tabs {
       else if (this.#leads) this.#lose("", this.#term);
     }
     if (this.#leads) {
-      // The disk may take it now: until then nothing keeps another page from writing.
-      if (this.#locks && !this.#fenced) await this.#fence();
+      // The disk may take it now: until then nothing keeps the page before from writing.
+      if (this.#locks && !this.#fenced) await this.#fence(true);
       return;
     }
     this.#silences = this.#heard ? 0 : this.#silences + 1;

@@ -191,6 +191,7 @@ impl World {
         for (number, _) in &batch.entries {
             self.model.keep(*number);
         }
+        self.begin_owed_turn(page);
         let disk = &mut self.devices[device].disk;
         match batch.snapshot {
             Some(snapshot) => disk.entries = snapshot.into_iter().map(|e| (0, e)).collect(),
@@ -198,6 +199,13 @@ impl World {
         }
         disk.is_torn = false;
         Ok(())
+    }
+
+    /// With the first write of a page whose turn began while the disk was full.
+    fn begin_owed_turn(&mut self, page: usize) {
+        if self.pages[page].line.owes {
+            self.count_term(page);
+        }
     }
 
     /// The page dies: what was being written may be there as a whole, the rest is gone.
@@ -227,6 +235,7 @@ impl World {
         } else if self.is_full(device) {
             self.pages[page].journal.is_lost = true;
         } else {
+            self.begin_owed_turn(page);
             let entries = snapshot.into_iter().map(|entry| (0, entry)).collect();
             self.devices[device].disk.entries = entries;
             self.devices[device].disk.is_torn = false;

@@ -22,6 +22,9 @@ pub struct Line {
     pub term: u64,
     /// The term that the store of this page checks.
     pub store_term: Option<u64>,
+    /// The disk was full when its turn began: the term is the one before, and counts up with the
+    /// first write.
+    pub owes: bool,
     heard: bool,
     silences: u32,
     /// Counts the times that it was given the lock; whether it still has it, as far as it knows.
@@ -90,10 +93,11 @@ impl World {
             return;
         }
         let device = self.pages[page].device;
-        let before = self.pages[page].line.term;
-        self.pages[page].line.store_term = None;
         if self.is_full(device) {
-            self.pages[page].line.term = before + 1;
+            let term = self.devices[device].disk.term;
+            let line = &mut self.pages[page].line;
+            line.term += 1;
+            (line.store_term, line.owes) = (Some(term), true);
         } else {
             self.count_term(page);
         }
@@ -103,11 +107,11 @@ impl World {
         }
     }
 
-    fn count_term(&mut self, page: usize) {
+    pub fn count_term(&mut self, page: usize) {
         let disk = &mut self.devices[self.pages[page].device].disk;
         disk.term += 1;
         let line = &mut self.pages[page].line;
-        line.store_term = Some(disk.term);
+        (line.store_term, line.owes) = (Some(disk.term), false);
         line.term = disk.term.max(line.term);
         self.end_turns(page);
     }
@@ -194,7 +198,7 @@ impl World {
         disk.term += u64::from(!mine);
         disk.lease = Some((page, now + LEASE_MS));
         line.term = disk.term;
-        line.store_term = Some(disk.term);
+        (line.store_term, line.owes) = (Some(disk.term), false);
         if !mine {
             self.end_turns(page);
         }
@@ -227,10 +231,12 @@ impl World {
             return;
         }
         if self.pages[page].line.leads {
-            // The disk may take it now: until then nothing keeps another page from writing.
-            let is_fenced = self.pages[page].line.store_term.is_some();
-            if self.devices[device].has_locks && !is_fenced && !self.is_full(device) {
-                self.count_term(page);
+            // The disk may take it now: until then nothing keeps the page before from writing.
+            let owes = self.devices[device].has_locks && self.pages[page].line.owes;
+            match self.is_fenced(page) {
+                true if owes => self.lose_lead(page, None, self.pages[page].line.term),
+                false if owes && !self.is_full(device) => self.count_term(page),
+                true | false => {}
             }
             return;
         }
