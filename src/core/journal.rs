@@ -309,6 +309,12 @@ pub fn numbers(name: &str, blocks: &[Block], asked: Option<&[u8]>) -> Vec<u8> {
     object.finish()
 }
 
+/// The stamp of the base, of a `state` entry.
+#[must_use]
+pub fn stamp_of(state: &[u8]) -> Option<String> {
+    word(state, "stamp")
+}
+
 /// What is left of each sequence: of its entries the last one counts.
 pub fn all_numbers<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Vec<NumbersLeft> {
     let mut all: Vec<NumbersLeft> = Vec::new();

@@ -145,6 +145,10 @@ pub struct Wants {
     /// While that page's disk takes nothing: the copies of drafts, by name, from before it wrote
     /// what it could not keep, as `state` entries.
     before: Vec<(String, Vec<u8>)>,
+    /// That page said last that its disk takes nothing.
+    is_unsafe: bool,
+    /// Edits up to here were told to such a page, which is gone: it may have sent them.
+    doubted: u32,
 }
 
 impl Wants {
@@ -208,6 +212,7 @@ impl Wants {
     /// them: then the next one that leads is told them again.
     pub fn written(&mut self, count: u32, is_kept: bool) {
         self.tried = self.tried.max(count);
+        self.is_unsafe = !is_kept;
         if is_kept {
             self.before.clear();
             self.list.retain(|wanted| !(is_counted(&wanted.event) && wanted.count <= count));
@@ -231,6 +236,19 @@ impl Wants {
     /// Another page leads: it has written nothing of this yet.
     pub fn tell_anew(&mut self) {
         self.tried = 0;
+        self.doubt();
+    }
+
+    fn doubt(&mut self) {
+        if std::mem::take(&mut self.is_unsafe) {
+            self.doubted = self.count;
+        }
+    }
+
+    /// Whether this edit may be stored already by a page that could not write it, and is gone.
+    #[must_use]
+    pub fn is_doubtful(&self, count: u32) -> bool {
+        count <= self.doubted
     }
 
     /// Requests for which nobody waits any more need not be repeated.
@@ -274,14 +292,37 @@ impl Wants {
         self.list.splice(0..0, own);
     }
 
+    /// The stamp of the copy that this page's edits of a draft stand on, if they are told again.
+    #[must_use]
+    pub fn stands_on(&self, draft: &Draft) -> Option<String> {
+        match self.before(draft.id()) {
+            Some(before) => journal::stamp_of(before),
+            None => draft.stamp().map(|stamp| stamp.0.clone()),
+        }
+    }
+
+    /// What this page wanted is made: it is the one that leads.
+    pub fn lead(&mut self) {
+        self.before.clear();
+    }
+
     /// This page leads from now on, and its journal has it heard up to `heard`: what is left to
     /// be done.
     pub fn take(&mut self, heard: u32) -> Vec<Wanted> {
-        self.before.clear();
+        self.doubt();
         let all = std::mem::take(&mut self.list);
         let is_due = |wanted: &Wanted| !is_counted(&wanted.event) || wanted.count > heard;
         all.into_iter().filter(is_due).collect()
     }
+}
+
+/// Whether an edit that may be stored already can be made in this draft: a step, where the copy that
+/// it was made on had this stamp, is laid over a newer copy only as what it is, a doubtful one
+/// ([`Event::Doubt`]). On a copy that may contain it nobody could tell.
+#[must_use]
+pub fn can_be_doubted(draft: &Draft, op: &Op, stamp: Option<&str>) -> bool {
+    let is_step = matches!(op, Op::Increment { .. });
+    !is_step || draft.stamp().map(|stamp| &*stamp.0) == stamp
 }
 
 /// How far the page that leads has heard each page, and how much of that is on disk.

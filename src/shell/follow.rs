@@ -11,7 +11,7 @@ use super::convert::{get, set};
 use super::error;
 use super::promise::Pledge;
 use super::runner::{Runner, Topic};
-use super::tabs::{bytes, count_of, number, to_bytes, to_number, Tabs};
+use super::tabs::{bytes, count_of, number, to_bytes, to_number, Retold, Tabs};
 use crate::core::document::Document;
 use crate::core::event::{DraftId, Effect, Event, Misuse, Take, Waiter};
 use crate::core::journal;
@@ -101,12 +101,11 @@ impl Runner {
     fn want(&self, tabs: &Tabs, event: Event, seen: Option<Vec<u8>>) {
         let wanted = tabs.wants.borrow_mut().tell(event, self.random(), seen);
         if tabs.is_attached.get() {
-            self.send_wanted(tabs, &wanted, false);
+            self.send_wanted(tabs, &wanted, Retold::No);
         }
     }
 
-    /// `is_retold`: another page that led may have been told before.
-    fn send_wanted(&self, tabs: &Tabs, wanted: &Wanted, is_retold: bool) {
+    fn send_wanted(&self, tabs: &Tabs, wanted: &Wanted, retold: Retold) {
         let none = || (JsValue::UNDEFINED, JsValue::UNDEFINED);
         let (what, draft, (one, two)) = match &wanted.event {
             Event::Edit { draft, op } => {
@@ -149,11 +148,15 @@ impl Runner {
             | Event::Wake
             | Event::Online => return,
         };
-        let id = self.till.borrow().draft(draft).map(|draft| draft.id().to_owned());
+        let till = self.till.borrow();
+        let id = till.draft(draft).map(|draft| draft.id().to_owned());
         let id = id.map_or(JsValue::UNDEFINED, JsValue::from);
+        let stamp = till.draft(draft).filter(|_| retold != Retold::No);
+        let stamp = stamp.and_then(|draft| tabs.wants.borrow().stands_on(draft));
+        let stamp = stamp.map_or(JsValue::UNDEFINED, JsValue::from);
         let to = tabs.leader.borrow().clone();
         let (count, draft) = (number(wanted.count), number(draft.0));
-        tabs.post("want", &to, &[count, what.into(), draft, id, one, two, is_retold.into()]);
+        tabs.post("want", &to, &[count, what.into(), draft, id, one, two, number(retold as u32), stamp]);
     }
 
     /// Another page leads: what is open here is attached to it, then it is told what is wanted.
@@ -245,8 +248,9 @@ impl Runner {
         }
         tabs.is_attached.set(true);
         self.forget_answered(tabs);
-        for wanted in tabs.wants.borrow().list() {
-            self.send_wanted(tabs, wanted, true);
+        let wants = tabs.wants.borrow();
+        for wanted in wants.list() {
+            self.send_wanted(tabs, wanted, tabs.retold(wanted));
         }
         for call in tabs.calls.borrow().iter() {
             Runner::send_call(tabs, call);

@@ -11,10 +11,10 @@ use wasm_bindgen_futures::{spawn_local, JsFuture};
 use super::convert::{set, text};
 use super::error;
 use super::runner::{Runner, Topic};
-use super::tabs::{bytes, counts, number, to_bytes, to_number, Tabs};
+use super::tabs::{bytes, counts, number, to_bytes, to_number, Retold, Tabs};
 use crate::core::event::{DraftId, Event, Take};
 use crate::core::op::Op;
-use crate::core::pages::{is_as_seen, is_counted, is_there};
+use crate::core::pages::{can_be_doubted, is_as_seen, is_counted, is_there};
 
 impl Runner {
     /// Goes on from the journal: at the start, or because the page that led is gone.
@@ -99,22 +99,48 @@ impl Runner {
             }
             self.remember(&wanted.event, wanted.random);
             let by = is_counted(&wanted.event).then_some((&*tabs.page, wanted.count));
-            let made = self.check_seen(&wanted.event, wanted.seen.as_deref());
+            let retold = tabs.retold(&wanted);
+            let stands_on = edited(&wanted.event).and_then(|draft| {
+                tabs.wants.borrow().stands_on(self.till.borrow().draft(draft)?)
+            });
+            let checked = self.check_seen(&wanted.event, wanted.seen.as_deref());
+            let checked =
+                checked.and_then(|()| self.check_retold(&wanted.event, retold, stands_on));
             let random = wanted.chance(self.random());
             let edited = edited(&wanted.event);
-            let made = made.and_then(|()| self.handle(wanted.event, random, by));
+            let made = checked.and_then(|()| self.handle(wanted.event, random, by));
             if let (true, Err(refused)) = (edited.is_some(), made) {
                 self.tell_refused(&tabs.page, &refused);
             }
-            self.doubt_retold(edited);
+            self.doubt_retold(edited, retold);
         }
+        tabs.wants.borrow_mut().lead();
     }
 
     /// An edit was told to the page that led before. If that one sent saves that its disk did not
     /// take, the edit may have been in them.
-    fn doubt_retold(self: &Rc<Self>, edited: Option<DraftId>) {
-        if let Some(draft) = edited.filter(|_| self.journal.is_torn()) {
+    fn doubt_retold(self: &Rc<Self>, edited: Option<DraftId>, retold: Retold) {
+        if let Some(draft) = edited.filter(|_| retold.is_doubtful(&self.journal)) {
             let _ = self.dispatch(Event::Doubt { draft });
+        }
+    }
+
+    fn check_retold(
+        &self,
+        event: &Event,
+        retold: Retold,
+        stands_on: Option<String>,
+    ) -> Result<(), JsValue> {
+        let Event::Edit { draft, op } = event else { return Ok(()) };
+        let till = self.till.borrow();
+        match till.draft(*draft) {
+            Some(draft)
+                if retold.is_doubtful(&self.journal)
+                    && !can_be_doubted(draft, op, stands_on.as_deref()) =>
+            {
+                Err(error::error("changed-meanwhile", &["it was changed meanwhile; look again"]))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -147,9 +173,10 @@ impl Runner {
         match (what.as_str(), draft) {
             ("edit" | "resolve" | "discard", Some(draft)) => {
                 if is_new {
-                    self.make_theirs(&from, count, draft, &what, &one, &two);
-                    let is_retold = what == "edit" && message.get(9).is_truthy();
-                    self.doubt_retold(Some(draft).filter(|_| is_retold));
+                    let retold = Retold::from(to_number(&message.get(9)));
+                    let stands_on = (retold, message.get(10).as_string());
+                    self.make_theirs(&from, count, draft, &what, (&one, &two), stands_on);
+                    self.doubt_retold(Some(draft).filter(|_| what == "edit"), retold);
                 }
                 self.tell_soon(draft);
             }
@@ -186,8 +213,8 @@ impl Runner {
         count: u32,
         draft: DraftId,
         what: &str,
-        one: &JsValue,
-        two: &JsValue,
+        (one, two): (&JsValue, &JsValue),
+        (retold, stands_on): (Retold, Option<String>),
     ) {
         let event = match what {
             "edit" => {
@@ -208,6 +235,7 @@ impl Runner {
         };
         let seen = (!two.is_undefined()).then(|| bytes(two));
         let checked = self.check_seen(&event, seen.as_deref());
+        let checked = checked.and_then(|()| self.check_retold(&event, retold, stands_on));
         let made = checked.and_then(|()| self.handle(event, self.random(), Some((from, count))));
         if let Err(refused) = made {
             self.tell_refused(from, &refused);

@@ -8,7 +8,7 @@
 //! | kind | from | |
 //! |---|---|---|
 //! | `attach` | follower | number, state: a draft that is open here; answered with `draft` |
-//! | `want` | follower | count, what, number, draft's name, two arguments, whether told before: an edit or a request |
+//! | `want` | follower | count, what, number, draft's name, two arguments, [`Retold`], the stamp of the copy: an edit or a request |
 //! | `draft` | leader | number or -1, name, status, state, drafts waiting, seen, kept, whether kept |
 //! | `done` | leader | waiter, outcome |
 //! | `refused` | leader | waiter, code, message: a save or a submit that made no sense |
@@ -24,11 +24,12 @@ use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::convert::text;
+use super::journal::Journal;
 use super::promise::Pledge;
 use super::runner::Runner;
 use crate::core::event::DraftId;
 use crate::core::journal::Heard;
-use crate::core::pages::{Hearing, Wants};
+use crate::core::pages::{Hearing, Wanted, Wants};
 
 #[wasm_bindgen(module = "/src/package/tabs.js")]
 extern "C" {
@@ -49,6 +50,35 @@ extern "C" {
     fn post(this: &Line, message: &Array);
     #[wasm_bindgen(method)]
     fn close(this: &Line);
+}
+
+/// Whether a page that led before may have been told something already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retold {
+    No,
+    /// It may have, and wrote what it made of it before it sent it.
+    Yes,
+    /// It was, and its disk took nothing.
+    Doubtful,
+}
+
+impl Retold {
+    pub(super) fn from(number: u32) -> Retold {
+        match number {
+            0 => Retold::No,
+            1 => Retold::Yes,
+            _ => Retold::Doubtful,
+        }
+    }
+
+    /// Whether an edit may be stored already, for a page that goes on from this journal.
+    pub(super) fn is_doubtful(self, journal: &Journal) -> bool {
+        match self {
+            Retold::No => false,
+            Retold::Yes => journal.is_torn(),
+            Retold::Doubtful => true,
+        }
+    }
 }
 
 /// What the leading page is asked about the outbox, or about a document that need not be open
@@ -156,6 +186,14 @@ impl Tabs {
             message.push(part);
         }
         self.line.post(&message);
+    }
+
+    /// Of something that was told to a page that led before.
+    pub(super) fn retold(&self, wanted: &Wanted) -> Retold {
+        match self.wants.borrow().is_doubtful(wanted.count) {
+            true => Retold::Doubtful,
+            false => Retold::Yes,
+        }
     }
 
     /// What `page` asked made no sense.

@@ -9,7 +9,7 @@ use restamp::core::pages::{count_of, is_as_seen, seen, Wanted};
 use restamp::core::time::Millis;
 
 use crate::page::About;
-use crate::tabs::{page_name, Shown, Word};
+use crate::tabs::{page_name, Retold, Shown, Word};
 use crate::world::World;
 
 impl World {
@@ -82,11 +82,11 @@ impl World {
         let wanted = self.pages[page].wants.tell(event, random, seen);
         self.pages[page].about.insert(wanted.count, about);
         if self.pages[page].is_attached {
-            self.send_wanted(page, wanted, false);
+            self.send_wanted(page, wanted, Retold::default());
         }
     }
 
-    fn send_wanted(&mut self, page: usize, mut wanted: Wanted, is_retold: bool) {
+    fn send_wanted(&mut self, page: usize, mut wanted: Wanted, retold: Retold) {
         let follower = &self.pages[page];
         let draft = match &wanted.event {
             Event::Edit { draft, .. }
@@ -110,7 +110,7 @@ impl World {
             wanted.event = Event::Open { draft, key };
         }
         let to = follower.leader;
-        let word = Word::Want(Box::new(wanted), id, about, is_retold);
+        let word = Word::Want(Box::new(wanted), id, about, retold);
         self.say(page, to, word);
     }
 
@@ -208,7 +208,8 @@ impl World {
         follower.is_attached = true;
         self.forget_answered(page);
         for wanted in self.pages[page].wants.list().to_vec() {
-            self.send_wanted(page, wanted, true);
+            let retold = self.retold(page, &wanted);
+            self.send_wanted(page, wanted, retold);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use restamp::core::event::{DraftId, Event, Outcome, Waiter};
 use restamp::core::journal::Heard;
-use restamp::core::pages::{is_there, Wanted};
+use restamp::core::pages::{can_be_doubted, is_there, Wanted};
 use restamp::core::random::Random;
 
 use crate::page::{About, For, Page};
@@ -24,8 +24,7 @@ pub enum Word {
     Lead(u64),
     Attach(u32, Vec<u8>),
     /// The draft's name, and what it is for the model.
-    /// Whether another page that led may have been told before.
-    Want(Box<Wanted>, Option<String>, About, bool),
+    Want(Box<Wanted>, Option<String>, About, Retold),
     Draft(Box<Shown>),
     Done(u32, Box<Outcome>),
     Refused(u32),
@@ -49,6 +48,15 @@ impl Word {
             Word::Failed(number) => format!("failed {number}"),
         }
     }
+}
+
+/// Whether a page that led before may have been told something already, whether that one's disk took
+/// nothing, and the stamp of the copy that it stands on.
+#[derive(Clone, Default)]
+pub struct Retold {
+    pub is_retold: bool,
+    pub is_doubtful: bool,
+    pub stamp: Option<String>,
 }
 
 /// A draft as the page that leads has it.
@@ -179,10 +187,22 @@ impl World {
     }
 
     /// An edit was told to the page that led before, which may have sent it, see there.
-    fn doubt_retold(&mut self, page: usize, draft: DraftId) {
-        if self.pages[page].is_torn {
+    fn doubt_retold(&mut self, page: usize, draft: Option<DraftId>, retold: &Retold) {
+        if let Some(draft) = draft.filter(|_| self.is_doubtful(page, retold)) {
             self.handle(page, Event::Doubt { draft }, About::Nothing);
         }
+    }
+
+    fn is_doubtful(&self, page: usize, retold: &Retold) -> bool {
+        self.pages[page].is_torn && retold.is_retold || retold.is_doubtful
+    }
+
+    /// Not a step that may be contained in the copy that it would be made on.
+    fn may_be_told_again(&self, page: usize, event: &Event, retold: &Retold) -> bool {
+        let Event::Edit { draft, op } = event else { return true };
+        let draft = self.pages[page].till.as_ref().and_then(|till| till.draft(*draft));
+        !self.is_doubtful(page, retold)
+            || draft.is_none_or(|draft| can_be_doubted(draft, op, retold.stamp.as_deref()))
     }
 
     /// What the page that is gone was told and has not done is done here.
@@ -198,24 +218,35 @@ impl World {
                 continue;
             }
             let random = wanted.chance(self.random());
+            let retold = self.retold(page, &wanted);
             let Wanted { count, event, seen, .. } = wanted;
             let about = self.pages[page].about.get(&count).cloned().unwrap_or(About::Nothing);
             if restamp::core::pages::is_request(&event) {
                 let about = self.about_request(page, &event);
                 self.pages[page].wants.remember(event.clone(), random);
                 self.handle_as(page, event, random, None, about, true);
-            } else if self.is_as_seen(page, &event, seen.as_deref()) {
+            } else if self.is_as_seen(page, &event, seen.as_deref())
+                && self.may_be_told_again(page, &event, &retold)
+            {
                 let draft = edited(&event);
                 self.pages[page].journal.is_held = true;
                 self.handle_as(page, event, random, Some((page, count)), about, true);
-                if let Some(draft) = draft {
-                    self.doubt_retold(page, draft);
-                }
+                self.doubt_retold(page, draft, &retold);
                 self.let_write(page);
             } else {
                 self.refuse_unseen(page, Some((page, count)));
             }
         }
+        self.pages[page].wants.lead();
+    }
+
+    /// Of something that was told to a page that led before.
+    pub fn retold(&self, page: usize, wanted: &Wanted) -> Retold {
+        let Page { till, wants, .. } = &self.pages[page];
+        let draft = edited(&wanted.event);
+        let draft = draft.and_then(|draft| till.as_ref()?.draft(draft));
+        let stamp = draft.and_then(|draft| wants.stands_on(draft));
+        Retold { is_retold: true, is_doubtful: wants.is_doubtful(wanted.count), stamp }
     }
 
     fn refuse_unseen(&mut self, page: usize, by: Option<(usize, u32)>) {
@@ -243,18 +274,9 @@ impl World {
                 self.know_drafts(page);
                 self.tell_draft(page, Some(from), Some(asked), draft);
             }
-            Word::Want(wanted, id, about, is_retold) => {
-                let draft = id.as_ref().and_then(|id| {
-                    let edits = matches!(wanted.event, Event::Edit { .. }).then_some(id)?;
-                    self.pages[page].till.as_ref()?.named(edits)
-                });
-                let heard = self.pages[page].hearing.of(&page_name(from));
-                let is_new = wanted.count > heard;
+            Word::Want(wanted, id, about, retold) => {
                 self.pages[page].journal.is_held = true;
-                self.on_want(page, from, *wanted, id, about);
-                if let Some(draft) = draft.filter(|_| is_new && is_retold) {
-                    self.doubt_retold(page, draft);
-                }
+                self.on_want(page, from, *wanted, id, about, &retold);
                 self.let_write(page);
             }
             _ => {}
@@ -268,6 +290,7 @@ impl World {
         wanted: Wanted,
         id: Option<String>,
         about: About,
+        retold: &Retold,
     ) {
         let Wanted { count, event, random, seen } = wanted;
         let till = self.pages[page].till.as_ref().expect("a till");
@@ -285,8 +308,12 @@ impl World {
                     let event = theirs(&event, draft);
                     let random = self.random();
                     let by = Some((from, count));
-                    if self.is_as_seen(page, &event, seen.as_deref()) {
+                    let may = self.is_as_seen(page, &event, seen.as_deref())
+                        && self.may_be_told_again(page, &event, retold);
+                    if may {
+                        let draft = edited(&event);
                         self.handle_as(page, event, random, by, about, true);
+                        self.doubt_retold(page, draft, retold);
                     } else {
                         self.refuse_unseen(page, by);
                     }

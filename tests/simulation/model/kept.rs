@@ -110,7 +110,9 @@ impl Model {
     /// It could not be made, and that is told.
     pub fn refuse(&mut self, by: Option<(usize, u32)>) {
         if let Some(serial) = by.and_then(|by| self.by_count.get(&by)) {
-            self.edits[*serial].state = State::Refused;
+            // What is stored by now, though nobody heard of it, stays so.
+            let edit = &mut self.edits[*serial];
+            edit.state = if edit.state == State::Stored { State::Stored } else { State::Refused };
         }
     }
 
