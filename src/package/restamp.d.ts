@@ -515,6 +515,11 @@ export interface Store {
   append(user: string, entries: Uint8Array[]): Promise<void>;
   load(user: string): Promise<Uint8Array[]>;
   compact(user: string, snapshot: Uint8Array[]): Promise<void>;
+  /**
+   * Whether `load` gives all that was handed in; false if an `append` failed and none has succeeded since, for the till then sends what the
+   * entries do not tell of. Without it the store is taken at its word.
+   */
+  isWhole?(user: string): Promise<boolean>;
 }
 /**
  * Misuse, or a document that cannot be opened. Codes: not-initialised, not-loaded, invalid-argument, invalid-profile, unknown-path,
