@@ -45,6 +45,8 @@ pub struct Unanswered {
     pub token: String,
     /// Whether it was to submit the document.
     pub submit: bool,
+    /// The server said that it made the document, which was not read back before the page died.
+    pub stored: bool,
 }
 
 /// What somebody asked for and has not got yet.
@@ -184,6 +186,9 @@ fn write_wish(object: &mut ObjectWriter, wish: Option<&Wish>) {
 fn write_sent(object: &mut ObjectWriter, sent: &Unanswered) {
     object.raw("sent", &number(sent.revision.0)).text("token", &sent.token);
     object.raw("submit", if sent.submit { b"true" } else { b"false" });
+    if sent.stored {
+        object.raw("stored", b"true");
+    }
 }
 
 /// One edit, made at this moment.
@@ -482,6 +487,7 @@ fn read_sent(text: &[u8]) -> Option<Unanswered> {
         revision: count(text, "sent")?,
         token: word(text, "token")?,
         submit: json::member(text, "submit") == Some(b"true"),
+        stored: json::member(text, "stored") == Some(b"true"),
     })
 }
 

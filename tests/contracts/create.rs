@@ -5,7 +5,7 @@ use restamp::core::event::{Effect, Event, Misuse, Outcome, Take, Told};
 use restamp::core::policy::{Policy, TokenSupport};
 use serde_json::{json, Value};
 
-use crate::desk::{policy, profile, qty, rows, Desk};
+use crate::desk::{policy, profile, qty, rows, Desk, KEY};
 
 fn sale() -> Value {
     json!({"customer": "Walk-in", "items": [
@@ -32,6 +32,36 @@ fn only(desk: &Desk) -> Value {
     let keys = desk.server.keys();
     assert_eq!(keys.len(), 1, "{keys:?}");
     desk.server.doc(&keys[0]).expect("it")
+}
+
+/// The journal was made short between the server's word that it made the document and the look at it.
+#[test]
+fn a_document_that_was_made_is_mine_after_a_restart_whoever_changed_it_since() {
+    let mut profile = profile(true);
+    profile.create_token_field = None;
+    let mut desk = Desk::new(Policy { token: TokenSupport::None, profile, ..policy() });
+    desk.create(json!({"items": [{"posa_row_id": "r1", "item_code": "TEA", "qty": 1}]}));
+    desk.scan("r1");
+    desk.save();
+    desk.deliver();
+    assert!(matches!(desk.call(), Call::Load { .. }), "it is read back");
+    desk.scan("r1");
+    desk.journal = desk.till.journal();
+    let key = desk.server.keys().into_iter().find(|key| *key != KEY).expect("it was made");
+    let key = key.to_owned();
+    desk.server.change(&key, |doc| {
+        crate::desk::raise(doc, "r1", 10);
+        doc["custom_mutation_id"] = json!("another's");
+    });
+    desk.restart();
+    desk.settle();
+    let stored = desk.server.doc(&key).expect("a document");
+    assert_eq!((desk.conflicts(), desk.server.keys().len()), (vec![], 2));
+    assert_eq!(qty(&stored, "r1"), "12");
+    desk.save();
+    desk.settle();
+    let stored = desk.server.doc(&key).expect("a document");
+    assert_eq!((desk.conflicts(), qty(&stored, "r1")), (vec![], "13".into()));
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Draft {
 
     pub(super) fn expect_another(&mut self, turn: &mut Turn<'_>) {
         let (revision, token) = (self.revision, turn.random.name());
-        self.exported = Some(Unanswered { revision, token, submit: false });
+        self.exported = Some(Unanswered { revision, token, submit: false, stored: false });
     }
 
     /// Somebody wants it stored: is it there already, by way of the export?

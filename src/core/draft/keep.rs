@@ -39,10 +39,11 @@ impl Draft {
             draft.replay(before, policy);
             draft.revision = draft.revision.max(sent.revision);
             let (body, changed) = draft.body(&draft.changes, &sent.token, sent.submit, policy);
-            let fate = Fate::InDoubt;
+            let doubted = !sent.stored;
+            let fate = if doubted { Fate::InDoubt } else { Fate::Stored(None) };
             let given_up = restored.discarded;
             let sent = Sent::new(sent);
-            draft.sent = Some(Sent { body, changed, fate, doubted: true, given_up, ..sent });
+            draft.sent = Some(Sent { body, changed, fate, doubted, given_up, ..sent });
             draft.replay(after, policy);
         } else {
             draft.replay(restored.edits, policy);
@@ -90,6 +91,11 @@ impl Draft {
             revision: sent.revision,
             token: sent.token.clone(),
             submit: sent.submit,
+            // Under a key that was told for it lies nobody else's; of another save only a look says
+            // that what is there is newer.
+            stored: self.key.is_some()
+                && self.stamp.is_none()
+                && matches!(sent.fate, Fate::Stored(_)),
         });
         Restored {
             id: self.id.clone(),

@@ -178,7 +178,7 @@ impl Draft {
         let token = if defect::is(Defect::TokenReused) { self.id.clone() } else { token };
         let (body, changed) = self.body(&self.changes, &token, submit, turn.policy);
         let revision = self.revision;
-        let entry = Unanswered { revision, token, submit };
+        let entry = Unanswered { revision, token, submit, stored: false };
         if !self.journaled {
             self.journal_state(turn);
         }
