@@ -142,9 +142,9 @@ pub struct Wants {
     stood: Vec<(u32, Vec<u8>)>,
     /// How far the page that leads has written this page's edits, or has tried to.
     tried: u32,
-    /// While that page's disk takes nothing: the copies of drafts, by name, from before it wrote
-    /// what it could not keep, as `state` entries.
-    before: Vec<(String, Vec<u8>)>,
+    /// While that page's disk takes nothing: the copies of drafts here from before it wrote what it
+    /// could not keep, as `state` entries.
+    before: Vec<(DraftId, Vec<u8>)>,
     /// That page said last that its disk takes nothing.
     is_unsafe: bool,
     /// Edits up to here were told to such a page, which is gone: it may have sent them.
@@ -214,23 +214,27 @@ impl Wants {
         self.tried = self.tried.max(count);
         self.is_unsafe = !is_kept;
         if is_kept {
-            self.before.clear();
             self.list.retain(|wanted| !(is_counted(&wanted.event) && wanted.count <= count));
+            let until = self.doubted;
+            let is_left = |wanted: &Wanted| is_counted(&wanted.event) && wanted.count <= until;
+            if !self.list.iter().any(is_left) {
+                self.before.clear();
+            }
         }
     }
 
     /// The page that leads shows a draft whose edits it could not write: `before` is the copy that
     /// was shown until then. On a newer one edits that are told again may be stored already.
-    pub fn keep_before(&mut self, id: &str, before: impl FnOnce() -> Option<Vec<u8>>) {
-        if self.before(id).is_none() {
-            self.before.extend(before().map(|before| (id.to_owned(), before)));
+    pub fn keep_before(&mut self, draft: DraftId, before: impl FnOnce() -> Option<Vec<u8>>) {
+        if self.before(draft).is_none() {
+            self.before.extend(before().map(|before| (draft, before)));
         }
     }
 
     /// The copy of this draft that edits which are told again stand on, if it is not the shown one.
     #[must_use]
-    pub fn before(&self, id: &str) -> Option<&[u8]> {
-        self.before.iter().find(|(known, _)| known == id).map(|(_, before)| &**before)
+    pub fn before(&self, draft: DraftId) -> Option<&[u8]> {
+        self.before.iter().find(|(known, _)| *known == draft).map(|(_, before)| &**before)
     }
 
     /// Another page leads: it has written nothing of this yet.
@@ -295,7 +299,7 @@ impl Wants {
     /// The stamp of the copy that this page's edits of a draft stand on, if they are told again.
     #[must_use]
     pub fn stands_on(&self, draft: &Draft) -> Option<String> {
-        match self.before(draft.id()) {
+        match self.before(draft.number()) {
             Some(before) => journal::stamp_of(before),
             None => draft.stamp().map(|stamp| stamp.0.clone()),
         }

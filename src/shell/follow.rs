@@ -229,7 +229,7 @@ impl Runner {
             let till = self.till.borrow();
             let wants = tabs.wants.borrow();
             let copy = |draft: &crate::core::draft::Draft| {
-                wants.before(draft.id()).map_or_else(|| draft.foundation(), <[u8]>::to_vec)
+                wants.before(draft.number()).map_or_else(|| draft.foundation(), <[u8]>::to_vec)
             };
             till.drafts().iter().map(|draft| (draft.number(), copy(draft))).collect()
         };
@@ -312,17 +312,19 @@ impl Runner {
             self.tell_failure();
         }
         tabs.wants.borrow_mut().written(kept, tabs.is_kept.get());
-        if !tabs.is_kept.get() {
-            let before = || self.till.borrow().foundation(&id);
-            tabs.wants.borrow_mut().keep_before(&id, before);
-        }
         tabs.wake();
         let asked = (asked >= 0.0).then_some(DraftId(asked as u32));
         let known = self.till.borrow().named(&id);
         self.waiting.set(to_number(&message.get(7)));
         let Some(place) = asked.or(known) else { return self.tell_of_outbox(None) };
+        let is_unsafe = !tabs.is_kept.get();
+        let before = is_unsafe.then(|| self.till.borrow().foundation(place)).flatten();
         let shown = self.till.borrow_mut().mirror(place, &bytes(&message.get(6)), &status);
         let Ok(draft) = shown else { return };
+        if is_unsafe {
+            let before = || before.or_else(|| self.till.borrow().foundation(draft));
+            tabs.wants.borrow_mut().keep_before(draft, before);
+        }
         self.make_again(tabs, draft, seen);
         self.changed(draft);
         if let Some(asked) = asked {

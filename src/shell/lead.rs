@@ -34,7 +34,8 @@ impl Runner {
         }
         let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
         let first = DraftId(self.number());
-        let restored = self.till.borrow_mut().take_over(&entries, first);
+        let is_torn = self.journal.is_torn();
+        let restored = self.till.borrow_mut().take_over(&entries, first, is_torn);
         restored.map_err(|error| error::of_restore(&error))?;
         if !self.journal.is_lost() {
             self.works.numbers.borrow_mut().restore(entries.iter().copied());
@@ -46,7 +47,7 @@ impl Runner {
             tabs.leads.set(true);
             tabs.leader.replace(tabs.page.clone());
         }
-        if self.journal.is_torn() {
+        if is_torn {
             let drafts: Vec<DraftId> =
                 self.till.borrow().drafts().iter().map(|draft| draft.number()).collect();
             for draft in drafts {

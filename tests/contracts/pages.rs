@@ -69,7 +69,7 @@ fn a_page_that_takes_over_goes_on_where_the_journal_ends() {
     desk.scan("r2");
     desk.save();
     desk.lose_answer();
-    till.take_over(&entries(&desk), DraftId(20)).expect("a journal");
+    till.take_over(&entries(&desk), DraftId(20), false).expect("a journal");
     assert_eq!((shown(&till, "r1").as_str(), shown(&till, "r2").as_str()), ("2", "3"));
     // From here on the desk is that page.
     desk.calls.clear();
@@ -87,7 +87,7 @@ fn what_was_saved_while_nobody_told_is_not_made_again() {
     let mut till = follower(&desk);
     desk.save();
     desk.settle();
-    till.take_over(&entries(&desk), DraftId(20)).expect("a journal");
+    till.take_over(&entries(&desk), DraftId(20), false).expect("a journal");
     assert_eq!(status(&till), "clean", "the edits of its copy are stored");
     desk.till = till;
     desk.handle(Event::Refresh { draft: THEIRS });
@@ -107,7 +107,7 @@ fn a_sale_that_was_created_while_nobody_told_has_its_key() {
     desk.settle();
     let key = desk.server.keys()[0].clone();
     assert_eq!(key_of_settled(entries(&desk), &id), Some(key.clone()));
-    till.take_over(&entries(&desk), DraftId(20)).expect("a journal");
+    till.take_over(&entries(&desk), DraftId(20), false).expect("a journal");
     assert_eq!(till.draft(THEIRS).map(|draft| draft.key().to_owned()), Some(key));
 }
 
@@ -117,7 +117,7 @@ fn a_sale_that_was_discarded_while_nobody_told_stays_so() {
     desk.create(json!({"items": [{"posa_row_id": "r1", "item_code": "COLA", "qty": 1}]}));
     let mut till = follower(&desk);
     desk.discard();
-    till.take_over(&entries(&desk), DraftId(20)).expect("a journal");
+    till.take_over(&entries(&desk), DraftId(20), false).expect("a journal");
     assert_eq!(status(&till), "closed");
     desk.till = till;
     desk.handle(Event::Online);
@@ -185,7 +185,7 @@ fn a_journal_that_cannot_be_read_changes_nothing_at_a_hand_over() {
     let desk = Desk::open();
     let mut till = follower(&desk);
     let broken: &[u8] = b"{\"v\":9}";
-    assert!(matches!(till.take_over(&[broken], DraftId(20)), Err(RestoreError::Journal(_))));
+    assert!(matches!(till.take_over(&[broken], DraftId(20), false), Err(RestoreError::Journal(_))));
     assert!(till.mirror(THEIRS, broken, "clean").is_err());
     assert_eq!(shown(&till, "r1"), "1");
 }

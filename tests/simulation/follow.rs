@@ -187,7 +187,7 @@ impl World {
         let till = self.pages[page].till.as_ref().expect("a till");
         let wants = &self.pages[page].wants;
         let copy = |draft: &Draft| {
-            wants.before(draft.id()).map_or_else(|| draft.foundation(), <[u8]>::to_vec)
+            wants.before(draft.number()).map_or_else(|| draft.foundation(), <[u8]>::to_vec)
         };
         let drafts: Vec<(u32, Vec<u8>)> =
             till.drafts().iter().map(|draft| (draft.number().0, copy(draft))).collect();
@@ -239,9 +239,6 @@ impl World {
         let follower = &mut self.pages[page];
         follower.is_kept = shown.is_kept;
         follower.wants.written(kept, shown.is_kept);
-        if let (Some(till), false) = (&follower.till, shown.is_kept) {
-            follower.wants.keep_before(&shown.id, || till.foundation(&shown.id));
-        }
         if !shown.is_kept {
             follower.journal.is_lost = true;
             self.model.doubt(page);
@@ -250,8 +247,13 @@ impl World {
         let till = follower.till.as_mut().expect("a till");
         let asked = shown.asked.map(DraftId);
         let Some(place) = asked.or(till.named(&shown.id)) else { return };
+        let before = till.foundation(place);
         // One that is being opened there has no state yet.
         let Ok(draft) = till.mirror(place, &shown.state, shown.status) else { return };
+        if !shown.is_kept {
+            let before = || before.or_else(|| till.foundation(draft));
+            follower.wants.keep_before(draft, before);
+        }
         follower.numbers = follower.numbers.max(draft.0);
         let now = Millis(self.page_now(page));
         for event in self.pages[page].wants.unseen(draft, seen) {

@@ -129,7 +129,8 @@ impl World {
         let Page { till, wants, .. } = &mut self.pages[page];
         let till = till.as_mut().expect("a till");
         till.step_back(wants);
-        let taken = till.take_over(&entries, first);
+        let is_torn = self.devices[device].disk.is_torn;
+        let taken = till.take_over(&entries, first, is_torn);
         taken.unwrap_or_else(|error| panic!("a journal: {error:?}"));
         let lost = self.pages[page].journal.unwritten();
         self.pages[page].journal.is_fenced = false;

@@ -64,6 +64,23 @@ impl Draft {
         self.version = self.version.wrapping_add(1);
     }
 
+    /// A new document that is not known to be on the server, nor given up.
+    pub(in crate::core) fn is_new(&self) -> bool {
+        self.key.is_none() && self.status() != "closed"
+    }
+
+    /// The page that sent is gone, and nothing of this new document came to its disk: it is this
+    /// page's to make, if it is not made yet ([`Draft::doubt`]).
+    pub(in crate::core) fn begin_anew(&mut self, policy: &Policy) {
+        self.mirrored = None;
+        self.edits.clear();
+        self.changes = Changes::none(&policy.profile);
+        self.conflicts.clear();
+        self.parked = false;
+        self.refusal = None;
+        self.version = self.version.wrapping_add(1);
+    }
+
     /// This draft takes the place of `before`: whoever looks sees that something is new.
     pub(in crate::core) fn replaces(&mut self, before: &Draft) {
         self.version = before.version.wrapping_add(1);

@@ -50,8 +50,8 @@ impl Till {
 
     /// The copy that this draft shows, as an entry without anything unsaved.
     #[must_use]
-    pub fn foundation(&self, id: &str) -> Option<Vec<u8>> {
-        self.drafts.iter().find(|draft| draft.id == id).map(Draft::foundation)
+    pub fn foundation(&self, draft: DraftId) -> Option<Vec<u8>> {
+        self.draft(draft).map(Draft::foundation)
     }
 
     /// Shows drafts again as they were before the page that led could not write any more.
@@ -59,7 +59,7 @@ impl Till {
         let before: Vec<(DraftId, Vec<u8>)> = self
             .drafts
             .iter()
-            .filter_map(|draft| Some((draft.number, wants.before(&draft.id)?.to_vec())))
+            .filter_map(|draft| Some((draft.number, wants.before(draft.number)?.to_vec())))
             .collect();
         for (number, before) in before {
             // It is an entry that a draft here made.
@@ -96,13 +96,19 @@ impl Till {
         self.drafts.iter_mut().for_each(Draft::follow);
     }
 
-    /// The page that sent is gone: its journal becomes this till. Drafts that are here keep their
+    /// The page that sent is gone: its journal becomes this till; `is_torn` if it may have ended before
+    /// that page did. Drafts that are here keep their
     /// numbers, others are numbered from `first`. Call [`Till::handle`] with [`Event::Online`] to
     /// let what was under way go on.
     ///
     /// # Errors
     /// [`RestoreError`] if the journal is not of this format; then nothing has changed.
-    pub fn take_over(&mut self, entries: &[&[u8]], first: DraftId) -> Result<(), RestoreError> {
+    pub fn take_over(
+        &mut self,
+        entries: &[&[u8]],
+        first: DraftId,
+        is_torn: bool,
+    ) -> Result<(), RestoreError> {
         let restored = journal::replay(entries.iter().copied()).map_err(RestoreError::Journal)?;
         let mut drafts = Vec::new();
         let mut free = first.0;
@@ -121,7 +127,10 @@ impl Till {
         for mut draft in std::mem::take(&mut self.drafts) {
             if drafts.iter().all(|known| known.id != draft.id) {
                 let key = journal::key_of_settled(entries.iter().copied(), &draft.id);
-                draft.inherit(key, &self.policy);
+                match key {
+                    None if is_torn && draft.is_new() => draft.begin_anew(&self.policy),
+                    Some(_) | None => draft.inherit(key, &self.policy),
+                }
                 drafts.push(draft);
             }
         }
