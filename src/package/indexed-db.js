@@ -84,10 +84,12 @@ class IndexedDbStore {
   #check(user, leases, fence) {
     const term = this.#terms.get(user);
     if (term === undefined) return;
-    const owes = this.#owes.has(user);
+    const owed = this.#owes.has(user);
     leases.get(user).onsuccess = ({ target }) => {
-      if ((target.result?.term ?? 0) !== term) fence();
-      else if (owes) leases.put({ ...target.result, term: term + 1, expires: Infinity }, user);
+      // A transaction before this one may have begun the turn that was owed.
+      const own = owed ? this.#terms.get(user) : term;
+      if ((target.result?.term ?? 0) !== own) fence();
+      else if (this.#owes.has(user)) leases.put({ ...target.result, term: own + 1, expires: Infinity }, user);
     };
   }
 
@@ -158,9 +160,9 @@ class IndexedDbStore {
    * take that, unless it is another page's turn by now.
    */
   async fence(user, page, again = false) {
-    const before = again ? this.#terms.get(user) : undefined;
     const fenced = this.#run("readwrite", (_, leases, answer, fence) => {
       leases.get(user).onsuccess = ({ target }) => {
+        const before = again ? this.#terms.get(user) : undefined;
         const term = target.result?.term ?? 0;
         if (before !== undefined && term !== before) return fence();
         const next = before === undefined || this.#owes.has(user) ? term + 1 : term;

@@ -2,6 +2,7 @@
 //! it. As the stores of the package: a batch is one transaction, which checks the fence first, and
 //! either all of it is kept or nothing.
 
+use crate::line::Line;
 use crate::page::Page;
 use crate::world::{Arrival, World};
 
@@ -51,8 +52,9 @@ pub struct Batch {
     pub fresh: u64,
     /// The whole journal, if it is made short.
     pub snapshot: Option<Vec<Vec<u8>>>,
-    /// The page's term when the transaction began.
+    /// The page's term when the transaction began, and whether that was the one before its own.
     pub term: Option<u64>,
+    pub owed: bool,
 }
 
 impl Journal {
@@ -122,9 +124,9 @@ impl World {
         if is_long {
             journal.grown = 0;
         }
-        let term = self.pages[page].line.store_term;
+        let Line { store_term: term, owes: owed, .. } = self.pages[page].line;
         let journal = &mut self.pages[page].journal;
-        journal.writing = Some(Batch { entries, fresh: count, snapshot, term });
+        journal.writing = Some(Batch { entries, fresh: count, snapshot, term, owed });
         let wait = self.luck.below(self.disk_ms + 1);
         self.after(wait, Arrival::Written(page));
     }
@@ -137,7 +139,7 @@ impl World {
         let Some(batch) = self.pages[page].journal.writing.take() else { return };
         let fresh = batch.fresh;
         let device = self.pages[page].device;
-        let is_told = self.is_full(device) && !self.is_over(page, batch.term);
+        let is_told = self.is_full(device) && !self.is_over(page, self.term_of(page, &batch));
         if let Err(mut entries) = self.commit(page, batch) {
             self.devices[device].disk.is_torn |= is_told;
             let journal = &mut self.pages[page].journal;
@@ -182,10 +184,19 @@ impl World {
         term.is_some_and(|term| term != now) && !crate::defects::is_fence_ignored()
     }
 
+    /// A write before this one may have begun the turn that was owed.
+    fn term_of(&self, page: usize, batch: &Batch) -> Option<u64> {
+        if batch.owed {
+            self.pages[page].line.store_term
+        } else {
+            batch.term
+        }
+    }
+
     /// Keeps a batch as a whole, or gives it back.
     fn commit(&mut self, page: usize, batch: Batch) -> Result<(), Vec<Numbered>> {
         let device = self.pages[page].device;
-        if self.is_over(page, batch.term) || self.is_full(device) {
+        if self.is_over(page, self.term_of(page, &batch)) || self.is_full(device) {
             return Err(batch.entries);
         }
         for (number, _) in &batch.entries {
