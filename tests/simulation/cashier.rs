@@ -357,7 +357,8 @@ impl World {
         let doubted = hundredths(&Value::from(again.expect("amounts").1.as_str())) - theirs;
         let (base, shown) = self.base_and_shown(page, number, &conflict.path);
         match uncounted - (shown - base) {
-            0 => Some(Take::Theirs),
+            // What came later may be counted too: that is asked in its turn.
+            open if open <= 0 => Some(Take::Theirs),
             open if open == doubted => Some(Take::Mine),
             open => {
                 self.model.carts[cart].typed.insert(conflict.path.clone());
