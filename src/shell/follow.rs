@@ -156,7 +156,11 @@ impl Runner {
         let stamp = stamp.map_or(JsValue::UNDEFINED, JsValue::from);
         let to = tabs.leader.borrow().clone();
         let (count, draft) = (number(wanted.count), number(draft.0));
-        tabs.post("want", &to, &[count, what.into(), draft, id, one, two, number(retold as u32), stamp]);
+        tabs.post(
+            "want",
+            &to,
+            &[count, what.into(), draft, id, one, two, number(retold as u32), stamp],
+        );
     }
 
     /// Another page leads: what is open here is attached to it, then it is told what is wanted.

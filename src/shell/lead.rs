@@ -101,9 +101,8 @@ impl Runner {
             self.remember(&wanted.event, wanted.random);
             let by = is_counted(&wanted.event).then_some((&*tabs.page, wanted.count));
             let retold = tabs.retold(&wanted);
-            let stands_on = edited(&wanted.event).and_then(|draft| {
-                tabs.wants.borrow().stands_on(self.till.borrow().draft(draft)?)
-            });
+            let stands_on = edited(&wanted.event)
+                .and_then(|draft| tabs.wants.borrow().stands_on(self.till.borrow().draft(draft)?));
             let checked = self.check_seen(&wanted.event, wanted.seen.as_deref());
             let checked =
                 checked.and_then(|()| self.check_retold(&wanted.event, retold, stands_on));

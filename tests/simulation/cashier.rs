@@ -106,8 +106,8 @@ impl World {
         self.tell(|| format!("page{page} submits cart{cart} for {seen}"));
         let about = About::Wish(expects.then_some(seen));
         let waiter = self.waiter(page, cart, about.clone());
-        let expected_total = expects
-            .then(|| Decimal::from_i128_with_scale(seen, 4).normalize().to_string());
+        let expected_total =
+            expects.then(|| Decimal::from_i128_with_scale(seen, 4).normalize().to_string());
         let event = Event::Submit { draft: DraftId(number), waiter, expected_total };
         self.dispatch(page, event, about);
     }

@@ -187,9 +187,9 @@ impl World {
         let disk = &self.devices[device].disk;
         let mine = disk.lease.is_some_and(|(holder, _)| holder == page)
             && line.store_term == Some(disk.term);
-        let is_held = disk.lease.is_some_and(|(_, until)| {
-            !is_silent || until > now && until <= now + LEASE_MS
-        });
+        let is_held = disk
+            .lease
+            .is_some_and(|(_, until)| !is_silent || until > now && until <= now + LEASE_MS);
         if !mine && is_held {
             return false;
         }

@@ -41,8 +41,25 @@ use world::World;
 const SEEDS: (u64, u64) = (0, 1_500);
 /// Seeds that once failed, since pages lead and follow; what they found is in `RESULTS.md`.
 const FAILED_ONCE: [u64; 20] = [
-    268, 324, 382, 1_259, 1_828, 2_009, 2_298, 2_327, 3_253, 3_407, 3_535, 4_234, 7_472, 9_236,
-    9_820, 11_113, 13_167, 25_090, 2_033_848,
+    268,
+    324,
+    382,
+    1_259,
+    1_828,
+    2_009,
+    2_298,
+    2_327,
+    3_253,
+    3_407,
+    3_535,
+    4_234,
+    7_472,
+    9_236,
+    9_820,
+    11_113,
+    13_167,
+    25_090,
+    2_033_848,
     900_008_979,
 ];
 /// Each planted defect is caught within that many seeds.

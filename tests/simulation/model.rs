@@ -295,13 +295,7 @@ impl Model {
     }
 
     /// A person saw `theirs` and wants their own value all the same.
-    pub fn insists(
-        &mut self,
-        cart: usize,
-        path: &str,
-        (mine, theirs): (&str, &str),
-        place: Place,
-    ) {
+    pub fn insists(&mut self, cart: usize, path: &str, (mine, theirs): (&str, &str), place: Place) {
         let (mut is_own, mut is_open) = (false, false);
         for serial in &self.carts[cart].edits {
             let edit = &mut self.edits[*serial];
@@ -315,7 +309,10 @@ impl Model {
             }
         }
         // It had been stored, unheard, and was overwritten by somebody who saw it.
-        if is_own && !is_open {
+        let truth = self.carts[cart].truth.map(|truth| &self.truths[truth]);
+        let stands =
+            truth.and_then(|truth| truth.fields.get(path)).map(|(value, _)| value.as_str());
+        if is_own && !is_open && stands != Some(mine) {
             let (field, value) = (path.to_owned(), mine.to_owned());
             let what = What::Set { field, value, seen: theirs.to_owned() };
             let serial = self.edits.len();

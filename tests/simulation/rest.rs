@@ -42,7 +42,10 @@ impl World {
                         return true;
                     }
                     "clean" | "closed" | "none" => {}
-                    other => panic!("page{page} cart{} {number} at rest and {other}", self.pages[page].carts[&number]),
+                    other => panic!(
+                        "page{page} cart{} {number} at rest and {other}",
+                        self.pages[page].carts[&number]
+                    ),
                 }
             }
         }

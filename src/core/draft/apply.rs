@@ -10,7 +10,11 @@ impl Draft {
         let sharing = &policy.sharing;
         let is_leased = sharing.choice == Choice::Always(Strategy::Pessimistic);
         let offered = sharing.offers.apply && !(is_leased && sharing.offers.leases);
-        offered && self.key.is_some() && self.stamp.is_some() && !self.applies_here && self.doubted.is_none()
+        offered
+            && self.key.is_some()
+            && self.stamp.is_some()
+            && !self.applies_here
+            && self.doubted.is_none()
     }
 
     /// The save in `sent` as edits. They are the same again from the same base and edits, so a

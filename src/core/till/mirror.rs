@@ -2,8 +2,8 @@
 //! sending page says of a draft comes in here, and so does its journal when it is gone.
 
 use super::*;
-use crate::core::pages::Wants;
 use crate::core::journal::Restored;
+use crate::core::pages::Wants;
 
 impl Till {
     /// The draft of this name, the one in its journal entries.
