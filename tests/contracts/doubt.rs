@@ -1,8 +1,10 @@
 //! A journal that ends before the last saves: the disk took nothing any more, the page went on in
 //! memory, and died. What the journal has may be stored by now, as one save or as several.
 
-use restamp::core::call::Call;
+use restamp::core::call::{Call, SaveOutcome};
 use restamp::core::event::{Event, Outcome, Take};
+use restamp::core::policy::{Policy, TokenSupport};
+use restamp::core::stamp::Stamp;
 use restamp::core::till::Till;
 use serde_json::json;
 
@@ -142,4 +144,29 @@ fn what_is_given_up_is_in_doubt_no_more() {
     desk.settle();
     assert_eq!((desk.conflicts(), desk.status()), (vec![], "clean"));
     assert_eq!(qty(&desk.stored(), "r1"), "2", "it was stored");
+}
+
+/// Begun by a page that followed, made with its first step by one whose disk took nothing: the same
+/// create again is answered with what that one made of it.
+#[test]
+fn a_step_on_a_document_that_is_made_again_is_not_counted_twice() {
+    let policy = Policy { token: TokenSupport::Native, ..policy() };
+    let mut desk = Desk::new(policy);
+    desk.create(json!({"items": [{"posa_row_id": "r1", "item_code": "TEA", "qty": 1}]}));
+    let kept = desk.journal.len();
+    desk.scan("r1");
+    desk.save();
+    desk.lose_answer_silently();
+    restart_torn(&mut desk, kept);
+    desk.scan("r1");
+    desk.handle(Event::Doubt { draft: D });
+    desk.save();
+    assert!(matches!(desk.call(), Call::Create(_)));
+    let key = desk.server.keys().into_iter().find(|key| *key != KEY).expect("it was made");
+    let key = key.to_owned();
+    let stamp = desk.server.doc(&key).expect("a document")["modified"].as_str().map(str::to_owned);
+    let (key, stamp) = (Some(key), stamp.map(Stamp));
+    desk.answer(SaveOutcome::Saved { key, stamp, document: None });
+    desk.settle();
+    assert_eq!(desk.conflicts(), [("items[r1].qty".to_owned(), "answer-lost")]);
 }

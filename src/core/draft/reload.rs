@@ -211,6 +211,8 @@ impl Draft {
             self.edits.clear();
         }
         self.log(Step::Committed, turn);
+        // A create that is sent again may be answered with what a page that is gone made of it.
+        let others = others || self.doubted.is_some_and(|until| self.holds_edits_until(until));
         let moved = if others { None } else { applied(&self.edits, &copy, profile) };
         match (state, moved, split) {
             // By my own submit, or elsewhere before my save was read back. What was edited
