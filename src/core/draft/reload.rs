@@ -28,7 +28,8 @@ impl Draft {
                     return self.retry_later(None, Queued::Busy, turn);
                 }
                 Fate::Stored(stored) => {
-                    let others = stored.as_ref() != Some(&stamp);
+                    let others = stored.as_ref() != Some(&stamp)
+                        || self.holds_more(sent, &copy, &turn.policy.profile);
                     return self.acknowledge(copy, stamp, others, turn);
                 }
                 Fate::InDoubt | Fate::InFlight => {
@@ -152,6 +153,14 @@ impl Draft {
         }
         let document = Document::parse(sent.body.clone(), profile);
         document.is_ok_and(|document| merge::is_saved(&document, copy, profile))
+    }
+
+    /// Whether a create that was sent again has been made with more than it says: by a page that is
+    /// gone, or on another device.
+    fn holds_more(&self, sent: &Sent, copy: &Document, profile: &Profile) -> bool {
+        let document = || Document::parse(sent.body.clone(), profile);
+        let is_same = || document().is_ok_and(|sent| merge::is_saved(&sent, copy, profile));
+        self.stamp.is_none() && sent.doubted && !is_same()
     }
 
     /// A save without a clear answer turns out to be stored.
