@@ -352,10 +352,14 @@ impl World {
     fn ask_around(&mut self, page: usize, number: u32, conflict: &Conflict) -> Option<Take> {
         let cart = self.pages[page].carts[&number];
         let uncounted = self.uncounted(cart, row_of(&conflict.path))?;
-        let theirs = value_of(conflict.theirs.as_deref());
+        let shown = self.base_and_shown(page, number, &conflict.path);
+        let (Some((base, shown)), Some(theirs)) = (shown, conflict.theirs.as_deref()) else {
+            // The row is gone meanwhile.
+            return Some(if uncounted > 0 { Take::Mine } else { Take::Theirs });
+        };
+        let theirs = value_of(Some(theirs));
         let again = conflict.amounts.iter().find(|(name, _)| *name == "again");
         let doubted = hundredths(&Value::from(again.expect("amounts").1.as_str())) - theirs;
-        let (base, shown) = self.base_and_shown(page, number, &conflict.path);
         match uncounted - (shown - base) {
             // What came later may be counted too: that is asked in its turn.
             open if open <= 0 => Some(Take::Theirs),
@@ -382,7 +386,7 @@ impl World {
     }
 
     /// Hundredths that stand at a path in the copy that a draft builds on, and in the draft.
-    fn base_and_shown(&self, page: usize, number: u32, path: &str) -> (i64, i64) {
+    fn base_and_shown(&self, page: usize, number: u32, path: &str) -> Option<(i64, i64)> {
         let till = self.pages[page].till.as_ref().expect("a till");
         let draft = till.draft(DraftId(number)).expect("a draft");
         let state: Value = serde_json::from_slice(&draft.foundation()).expect("JSON");
@@ -395,8 +399,8 @@ impl World {
                 rows.iter().find(|of| of["mode_of_payment"] == "Cash").map(|of| &of["amount"])
             }),
         };
-        let shown = draft.get(path, &self.policy);
-        (base.map_or(0, hundredths), value_of(shown.as_deref()))
+        let shown = draft.get(path, &self.policy).filter(|value| value != b"null")?;
+        Some((base.map_or(0, hundredths), value_of(Some(&shown))))
     }
 
     pub fn learn(&mut self, cart: usize, conflict: &Conflict, takes_mine: bool, place: Place) {
