@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { root } from "./project.mjs";
 
 // What it is now, with little to spare, so that growth is seen. The goal is 30 KiB: bench/results/size.md says what takes the room.
-const gzip_bytes_max = 322 * 1024;
+const gzip_bytes_max = 324 * 1024;
 
 test("all that a page loads is within its budget, compressed", () => {
   const sizes = ["restamp_bg.wasm", "restamp.js", "shared.js"].map((name) =>
