@@ -264,6 +264,8 @@ impl Runner {
     /// Something that the leading page says.
     pub(super) fn on_leader_s_word(self: &Rc<Self>, tabs: &Tabs, kind: &str, message: &Array) {
         match kind {
+            // What this page led, and could not write, is looked through first; then it asks anew.
+            "draft" if tabs.is_leaving.get() => {}
             "draft" => self.on_draft(tabs, message),
             "done" => {
                 if let Some(pledge) = self.take_waiter(Waiter(to_number(&message.get(3)))) {

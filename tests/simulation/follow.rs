@@ -215,6 +215,7 @@ impl World {
 
     pub fn on_leader_s_word(&mut self, page: usize, word: Word) {
         match word {
+            Word::Draft(_) if self.pages[page].is_leaving => {}
             Word::Draft(shown) => self.on_draft(page, *shown),
             Word::Done(waiter, outcome) => {
                 self.settled(page, waiter, &outcome);
