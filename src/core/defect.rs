@@ -60,11 +60,13 @@ pub enum Defect {
     FullDiskKept,
     /// Word of a change that does not follow the base is the base all the same.
     LostWordTrusted,
+    /// A journal that lacks what was sent last is taken at its word.
+    TornTrusted,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Defect; 25] = [
+    pub const ALL: [Defect; 26] = [
         Defect::SendBeforeJournal,
         Defect::SentForgotten,
         Defect::SettledTooEarly,
@@ -90,6 +92,7 @@ impl Defect {
         Defect::FenceIgnored,
         Defect::FullDiskKept,
         Defect::LostWordTrusted,
+        Defect::TornTrusted,
     ];
 }
 

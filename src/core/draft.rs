@@ -13,7 +13,7 @@ use super::document::{Document, DocumentError};
 use super::event::{
     CallId, DraftId, Effect, Misuse, NotOpened, Outcome, Queued, Step, Take, Told, Waiter,
 };
-use super::journal::{self, Edit, Restored, Unanswered, Wish};
+use super::journal::{self, Doubted, Edit, Restored, Unanswered, Wish};
 use super::json;
 use super::merge::{self, ended, leftover_of, Ending, Merge, Notice, State};
 use super::op::Op;
@@ -156,8 +156,8 @@ pub struct Draft {
     parked: bool,
     /// The save that an export stands for: whoever imported it may have made it.
     exported: Option<Unanswered>,
-    /// Edits up to here may be stored by a page that is gone, see [`doubt`].
-    doubted: Option<Revision>,
+    /// Edits that may be stored by a page that is gone, see [`doubt`].
+    doubted: Option<Doubted>,
     edited_at: Millis,
     /// Since when something waits to be stored (or to be opened).
     asked_at: Option<Millis>,

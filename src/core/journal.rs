@@ -49,6 +49,15 @@ pub struct Unanswered {
     pub stored: bool,
 }
 
+/// Edits that a page which is gone may have saved, and may save yet by a request on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubted {
+    /// The edits up to here.
+    pub until: Revision,
+    /// They stand on the newest copy that was found since: only what is on its way may change that.
+    pub moved: bool,
+}
+
 /// What somebody asked for and has not got yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
@@ -89,8 +98,8 @@ pub struct Restored {
     pub discarded: bool,
     /// The save that an export stands for.
     pub exported: Option<Unanswered>,
-    /// Edits up to here may have been saved by a page that is gone.
-    pub doubted: Option<Revision>,
+    /// Edits that may have been saved by a page that is gone.
+    pub doubted: Option<Doubted>,
     /// When it was edited last.
     pub edited_at: Millis,
     /// Saves sent for what is unsaved.
@@ -167,8 +176,11 @@ pub fn state(draft: &Restored) -> Vec<u8> {
         write_sent(&mut inner, exported);
         object.raw("exported", &inner.finish());
     }
-    if let Some(revision) = draft.doubted {
-        object.raw("doubted", &number(revision.0));
+    if let Some(doubted) = draft.doubted {
+        object.raw("doubted", &number(doubted.until.0));
+        if doubted.moved {
+            object.raw("doubtMoved", b"true");
+        }
     }
     object.finish()
 }
@@ -454,7 +466,10 @@ fn read_state(text: &[u8], id: String) -> Option<Restored> {
         parked: json::member(text, "parked") == Some(b"true"),
         discarded: json::member(text, "discarded") == Some(b"true"),
         exported: json::member(text, "exported").and_then(read_sent),
-        doubted: count(text, "doubted"),
+        doubted: count(text, "doubted").map(|until| Doubted {
+            until,
+            moved: json::member(text, "doubtMoved") == Some(b"true"),
+        }),
         edited_at: moment(text, "at").unwrap_or_default(),
         attempts: count(text, "attempts").unwrap_or_default().0,
     };

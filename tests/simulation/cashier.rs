@@ -351,6 +351,9 @@ impl World {
     /// been counted and others not: then neither mine nor theirs is right.
     fn ask_around(&mut self, page: usize, number: u32, conflict: &Conflict) -> Option<Take> {
         let cart = self.pages[page].carts[&number];
+        if self.model.carts[cart].on_the_way > 0 {
+            return None;
+        }
         let uncounted = self.uncounted(cart, row_of(&conflict.path))?;
         let shown = self.base_and_shown(page, number, &conflict.path);
         let (Some((base, shown)), Some(theirs)) = (shown, conflict.theirs.as_deref()) else {

@@ -3,8 +3,8 @@
 //!
 //! On the copy that the draft builds on nothing of that can be: a save would have moved its stamp.
 //! So edits go out as ever, and if the answer is "stale", the newer copy may contain them. It is
-//! merged as after a lost answer, and with that the doubt is over: what the other page sent for the
-//! old copy can never be stored any more.
+//! merged as after a lost answer. A last request of the page that is gone may still be on its way,
+//! for that newer copy; so the doubt is over with the next one, or with a save of this till.
 
 use super::*;
 use crate::core::merge::Doubt;
@@ -15,17 +15,37 @@ impl Draft {
         if !self.is_exportable() || self.ending.is_some() {
             return;
         }
+        #[cfg(feature = "planted-defects")]
+        if crate::core::defect::is(crate::core::defect::Defect::TornTrusted) {
+            return;
+        }
         match (&mut self.sent, &self.key) {
             // To create it again would make two: it is looked for first, as what was exported.
             (None, None) if self.exported.is_none() => self.expect_another(turn),
-            (None, None) => self.doubted = Some(self.revision),
+            (None, None | Some(_)) => self.doubt_all(false),
             (Some(sent), _) => {
                 sent.doubted = true;
-                self.doubted = Some(self.revision);
+                self.doubt_all(false);
             }
-            (None, Some(_)) => self.doubted = Some(self.revision),
         }
         self.journal_state(turn);
+    }
+
+    fn doubt_all(&mut self, moved: bool) {
+        self.doubted = Some(Doubted { until: self.revision, moved });
+    }
+
+    /// What is left stands on a newer copy now.
+    pub(super) fn move_doubt(&mut self) {
+        match self.doubted.take() {
+            Some(doubted) if !doubted.moved => self.doubt_all(true),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Edits that may be stored by a page that is gone, if any are left.
+    pub(super) fn doubted(&self) -> Option<Doubted> {
+        self.doubted.filter(|doubted| self.holds_edits_until(doubted.until))
     }
 
     /// What was sent, as one save or, by a page that is gone, as who knows how many.
@@ -36,6 +56,7 @@ impl Draft {
     /// Up to which revision edits may be stored, though nobody was told so.
     pub(super) fn doubted_until(&self) -> Option<Revision> {
         let exported = self.exported.as_ref().map(|exported| exported.revision);
-        exported.max(self.doubted).filter(|revision| self.holds_edits_until(*revision))
+        let doubted = self.doubted.map(|doubted| doubted.until);
+        exported.max(doubted).filter(|revision| self.holds_edits_until(*revision))
     }
 }

@@ -110,7 +110,7 @@ impl Draft {
             parked: self.parked,
             discarded: self.is_discarded(),
             exported: self.exported.clone(),
-            doubted: self.doubted.filter(|revision| self.holds_edits_until(*revision)),
+            doubted: self.doubted(),
             edited_at: self.edited_at,
             attempts: self.report.attempts,
         }

@@ -191,6 +191,8 @@ impl Draft {
         turn: &mut Turn<'_>,
     ) {
         let Some(sent) = self.sent.take() else { return };
+        // No other save is on its way for a copy that this one has replaced.
+        self.doubted.take_if(|_| !sent.doubted);
         if self.lease.is_none() {
             self.note_rate(self.rounds == 0, false, turn);
         }
@@ -221,7 +223,7 @@ impl Draft {
         }
         self.log(Step::Committed, turn);
         // A create that is sent again may be answered with what a page that is gone made of it.
-        let others = others || self.doubted.is_some_and(|until| self.holds_edits_until(until));
+        let others = others || self.doubted().is_some();
         let moved = if others { None } else { applied(&self.edits, &copy, profile) };
         match (state, moved, split) {
             // By my own submit, or elsewhere before my save was read back. What was edited
@@ -253,7 +255,7 @@ impl Draft {
                 self.compared = true;
             }
         }
-        self.doubted = self.doubted.filter(|revision| self.holds_edits_until(*revision));
+        self.doubted = self.doubted();
         self.submitted |= state.is_some();
         if self.changes.is_empty() && self.conflicts.is_empty() && self.submit.is_none() {
             self.parked = false;
@@ -293,7 +295,7 @@ impl Draft {
         self.leave_stamp(&stamp);
         self.stamp = Some(stamp);
         self.compared = true;
-        self.doubted = None;
+        self.move_doubt();
         let ops = merged.pending.to_ops(&turn.policy.profile);
         if self.wanted > self.saved {
             self.wanted = self.revision;
@@ -372,7 +374,8 @@ impl Draft {
 
     /// What was edited since the last save that nobody answered is certainly not in the copy.
     fn what_is_left(&self, state: State, copy: Option<&Document>, profile: &Profile) -> Ending {
-        let until = self.sent.as_ref().map(|sent| sent.revision).max(self.doubted);
+        let doubted = self.doubted.map(|doubted| doubted.until);
+        let until = self.sent.as_ref().map(|sent| sent.revision).max(doubted);
         let parts = until.and_then(|until| self.split(until, profile));
         let since = parts.as_ref().map(|(_, foundation, later)| (foundation, later));
         leftover_of(&self.base, &self.changes, since, copy, state, profile)
