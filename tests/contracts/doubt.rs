@@ -194,3 +194,26 @@ fn answer_as_made(desk: &mut Desk) {
     let (key, stamp) = (Some(key), stamp.map(Stamp));
     desk.answer(SaveOutcome::Saved { key, stamp, document: None });
 }
+
+/// The page that is gone had saved, and another save of it for that newer copy is on its way: it is
+/// stored after the newer copy was found.
+#[test]
+fn a_request_that_is_on_its_way_still_is_not_counted_twice() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.scan("r2");
+    let kept = desk.journal.len();
+    desk.calls.clear();
+    restart_torn(&mut desk, kept);
+    desk.other_till(|doc| doc["remarks"] = json!("saved by the page that is gone"));
+    desk.save();
+    desk.deliver();
+    desk.deliver();
+    assert!(matches!(desk.call(), Call::Update(_)), "on the newer copy");
+    desk.other_till(|doc| crate::desk::raise(doc, "r1", 1));
+    desk.settle();
+    assert_eq!(desk.conflicts(), [("items[r1].qty".to_owned(), "answer-lost")]);
+    desk.resolve("items[r1].qty", Take::Theirs);
+    desk.settle();
+    assert_eq!((qty(&desk.stored(), "r1"), qty(&desk.stored(), "r2")), ("2".into(), "3".into()));
+}

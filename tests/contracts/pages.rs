@@ -4,7 +4,7 @@
 use restamp::core::event::{DraftId, Event};
 use restamp::core::journal::{all_heard, edit_of, heard, key_of_settled, replay, tagged};
 use restamp::core::op::Op;
-use restamp::core::pages::{is_as_seen, seen, Wants};
+use restamp::core::pages::{can_be_doubted, is_as_seen, seen, Wants};
 use restamp::core::till::{RestoreError, Till};
 use restamp::core::time::Millis;
 use serde_json::json;
@@ -271,4 +271,69 @@ fn what_a_page_made_and_could_not_write_is_told_before_what_it_asked() {
         .collect();
     assert_eq!(told, [(4, true), (5, false)]);
     assert_eq!(wants.take(4).len(), 1, "the edit is known there");
+}
+
+/// Its disk took nothing: what it was told is told the next one too, as doubtful, and on the copy
+/// from before.
+#[test]
+fn what_a_page_could_not_write_is_told_again_as_doubtful() {
+    let desk = Desk::open();
+    let mut till = follower(&desk);
+    let mut wants = Wants::default();
+    let edit = |row: &str| {
+        let op = json!([{"op": "increment", "path": format!("items[{row}].qty"), "by": "1"}]);
+        let op = Op::parse_list(op.to_string().as_bytes()).expect("an op").remove(0);
+        Event::Edit { draft: THEIRS, op }
+    };
+    let first = wants.tell(edit("r1"), 1, None);
+    assert!(wants.is_open());
+    let before = till.foundation(THEIRS);
+    wants.written(first.count, false);
+    wants.keep_before(THEIRS, || before.clone());
+    assert!(!wants.is_open(), "nobody waits for a disk that takes nothing");
+    assert_eq!(wants.list(), [first.clone()], "it is still to be told to the next one");
+
+    // Saved in memory, and shown on a newer copy.
+    let mut desk = desk;
+    desk.other_till(|doc| crate::desk::raise(doc, "r1", 1));
+    desk.scan("r2");
+    desk.save();
+    desk.settle();
+    let draft = desk.till.draft(D).expect("a draft");
+    till.mirror(THEIRS, &draft.whole(), draft.status()).expect("a state");
+    wants.keep_before(THEIRS, || till.foundation(THEIRS));
+    let step = |till: &Till| {
+        let Event::Edit { op, .. } = edit("r1") else { panic!("an edit") };
+        can_be_doubted(till.draft(THEIRS).expect("a draft"), &op, first_stamp().as_deref())
+    };
+    assert!(!step(&till), "the newer copy may contain it");
+    assert_eq!(wants.stands_on(till.draft(THEIRS).expect("a draft")), first_stamp());
+    wants.tell_anew();
+    let later = wants.tell(edit("r2"), 2, None);
+    assert_eq!((wants.is_doubtful(first.count), wants.is_doubtful(later.count)), (true, false));
+    till.step_back(&wants);
+    assert!(step(&till), "on the copy from before it is laid over as a doubtful one");
+
+    // The next one has a disk; until it has the edit too, the copy is kept.
+    wants.written(0, true);
+    assert!(wants.before(THEIRS).is_some() && wants.is_open());
+    wants.written(first.count, true);
+    assert_eq!((wants.before(THEIRS), wants.list()), (None, [later].as_slice()));
+}
+
+fn first_stamp() -> Option<String> {
+    Desk::open().till.draft(D).and_then(|draft| draft.stamp()).map(|stamp| stamp.0.clone())
+}
+
+/// A sale that a page which follows began, and of which nothing is on the disk of the one that is
+/// gone, is begun anew where its journal lacks what was sent last.
+#[test]
+fn a_sale_that_is_on_no_disk_goes_on_in_the_page_that_began_it() {
+    for is_torn in [true, false] {
+        let mut desk = Desk::new(policy());
+        desk.create(json!({"items": [{"posa_row_id": "r1", "item_code": "TEA", "qty": 1}]}));
+        let mut till = follower(&desk);
+        till.take_over(&[], DraftId(20), is_torn).expect("a journal");
+        assert_eq!(status(&till), if is_torn { "dirty" } else { "closed" });
+    }
 }
