@@ -33,6 +33,17 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// The new document that this begins.
+    fn begins(&self) -> Option<DraftId> {
+        let Event::Create { draft, .. } = &self.event else { return None };
+        Some(*draft)
+    }
+
+    /// Its name.
+    fn name(&self) -> Option<String> {
+        self.begins().map(|_| Random::new(self.random).name())
+    }
+
     /// The chance that it is done with: a new document's token is the same however often it is
     /// begun; whatever else is made of chance is made anew, for no two saves have one token.
     #[must_use]
@@ -195,11 +206,7 @@ impl Wants {
     /// The new documents that are not known to be on disk.
     #[must_use]
     pub fn begun(&self) -> Vec<DraftId> {
-        let begins = |wanted: &Wanted| {
-            let Event::Create { draft, .. } = &wanted.event else { return None };
-            Some(*draft)
-        };
-        self.list.iter().filter_map(begins).collect()
+        self.list.iter().filter_map(Wanted::begins).collect()
     }
 
     /// Whether it is not known of something that the page that leads tried to write it.
@@ -272,28 +279,49 @@ impl Wants {
     }
 
     /// This page led and could not write these entries any more: its own edits are told to the
-    /// next one, before what it asked. What a page that follows has sent it sends again by itself.
+    /// next one, before what it asked, and those of a new document after that. What a page that
+    /// follows has sent it sends again by itself. What is counted anew: the counts before and now.
     pub fn leave(
         &mut self,
         page: &str,
         unwritten: &[Vec<u8>],
         named: &dyn Fn(&str) -> Option<DraftId>,
-    ) {
+    ) -> Vec<(u32, u32)> {
         let stood = std::mem::take(&mut self.stood);
-        let own = unwritten.iter().filter_map(|entry| {
-            let (id, op, by) = journal::edit_of(entry)?;
-            let (_, count) = by.filter(|(by, _)| by == page)?;
-            let event = Event::Edit { draft: named(&id)?, op };
+        let (mut own, mut begun) = (Vec::new(), Vec::new());
+        for entry in unwritten {
+            let Some((id, op, Some((by, count)))) = journal::edit_of(entry) else { continue };
+            let new = self.list.iter().find(|wanted| wanted.name().as_ref() == Some(&id));
+            let new = new.and_then(Wanted::begins);
+            let Some(draft) = new.or_else(|| named(&id)).filter(|_| by == page) else { continue };
             let seen = stood.iter().rfind(|(known, _)| *known == count);
             let seen = seen.map(|(_, seen)| seen.clone());
-            Some(Wanted { count, event, random: 0, seen })
-        });
-        let own: Vec<Wanted> = own.collect();
-        for request in &mut self.list {
-            self.count += 1;
-            request.count = self.count;
+            let event = Event::Edit { draft, op };
+            let list = if new.is_some() { &mut begun } else { &mut own };
+            list.push(Wanted { count, event, random: 0, seen });
         }
-        self.list.splice(0..0, own);
+        let mut anew = Vec::new();
+        for request in std::mem::take(&mut self.list) {
+            let draft = request.begins();
+            let is_of = |wanted: &Wanted| matches!(wanted.event, Event::Edit { draft: of, .. } if Some(of) == draft);
+            let (edits, others) = begun.into_iter().partition(is_of);
+            begun = others;
+            let edits: Vec<Wanted> = edits;
+            for mut wanted in std::iter::once(request).chain(edits) {
+                self.count += 1;
+                anew.push((wanted.count, self.count));
+                wanted.count = self.count;
+                own.push(wanted);
+            }
+        }
+        self.list = own;
+        anew
+    }
+
+    /// The name of a new document that is still to be begun.
+    #[must_use]
+    pub fn name_of(&self, draft: DraftId) -> Option<String> {
+        self.list.iter().find(|wanted| wanted.begins() == Some(draft)).and_then(Wanted::name)
     }
 
     /// The stamp of the copy that this page's edits of a draft stand on, if they are told again.

@@ -150,6 +150,7 @@ impl Runner {
         };
         let till = self.till.borrow();
         let id = till.draft(draft).map(|draft| draft.id().to_owned());
+        let id = id.or_else(|| tabs.wants.borrow().name_of(draft));
         let id = id.map_or(JsValue::UNDEFINED, JsValue::from);
         let stamp = till.draft(draft).filter(|_| retold != Retold::No);
         let stamp = stamp.and_then(|draft| tabs.wants.borrow().stands_on(draft));

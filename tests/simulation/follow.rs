@@ -101,6 +101,7 @@ impl World {
         };
         let till = follower.till.as_ref().expect("a till");
         let id = till.draft(draft).map(|draft| draft.id().to_owned());
+        let id = id.or_else(|| follower.wants.name_of(draft));
         let about = match &wanted.event {
             Event::Submit { .. } => self.about_request(page, &wanted.event),
             _ => follower.about.get(&wanted.count).cloned().unwrap_or(About::Nothing),
@@ -148,15 +149,11 @@ impl World {
         self.forget_answered(page);
         let follower = &mut self.pages[page];
         let till = follower.till.as_ref().expect("a till");
-        let before: Vec<u32> = follower.wants.list().iter().map(|wanted| wanted.count).collect();
-        follower.wants.leave(&page_name(page), &entries, &|id| till.named(id));
+        let anew = follower.wants.leave(&page_name(page), &entries, &|id| till.named(id));
         follower.is_leaving = false;
         (follower.telling, follower.untold) = (None, Vec::new());
-        let own = follower.wants.list().len() - before.len();
-        let counts = follower.wants.list()[own..].iter().map(|wanted| wanted.count);
         // The highest first: what was told while it left is counted anew.
-        for (before, now) in before.into_iter().zip(counts).rev().filter(|(before, _)| *before > 0)
-        {
+        for (before, now) in anew.into_iter().rev().filter(|(before, _)| *before > 0) {
             let about = follower.about.remove(&before).unwrap_or(About::Nothing);
             follower.about.insert(now, about);
             self.model.count_anew(page, before, now);
