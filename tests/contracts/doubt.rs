@@ -217,3 +217,26 @@ fn a_request_that_is_on_its_way_still_is_not_counted_twice() {
     desk.settle();
     assert_eq!((qty(&desk.stored(), "r1"), qty(&desk.stored(), "r2")), ("2".into(), "3".into()));
 }
+
+/// Submitted when the row was stored and the step on it was not: the step is left over.
+#[test]
+fn of_a_row_that_is_stored_what_may_not_be_is_left_over() {
+    let mut desk = Desk::open();
+    desk.add("m1", "CAKE");
+    let row = desk.journal.len();
+    desk.save();
+    desk.settle();
+    desk.scan("m1");
+    let step = desk.journal.pop().expect("an entry");
+    desk.journal.truncate(row);
+    desk.journal.push(step);
+    desk.other_till(|doc| doc["docstatus"] = json!(1));
+    let kept = desk.journal.len();
+    restart_torn(&mut desk, kept);
+    desk.save();
+    desk.settle();
+    let Outcome::Ended(ending) = desk.outcome() else { panic!("{:?}", desk.outcome()) };
+    let left: Vec<serde_json::Value> =
+        ending.leftover.iter().map(|row| serde_json::from_slice(row).expect("JSON")).collect();
+    assert_eq!((left.len(), &left[0]["row"], &left[0]["qty"]), (1, &json!("m1"), &json!("1")));
+}

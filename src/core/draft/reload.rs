@@ -372,11 +372,11 @@ impl Draft {
         self.settle_ended(turn);
     }
 
-    /// What was edited since the last save that nobody answered is certainly not in the copy.
+    /// What was edited since a save without an answer is certainly not in the copy; of several by a
+    /// page that is gone nobody knows the last.
     fn what_is_left(&self, state: State, copy: Option<&Document>, profile: &Profile) -> Ending {
-        let doubted = self.doubted.map(|doubted| doubted.until);
-        let until = self.sent.as_ref().map(|sent| sent.revision).max(doubted);
-        let parts = until.and_then(|until| self.split(until, profile));
+        let sent = self.sent.as_ref().filter(|_| self.doubted.is_none());
+        let parts = sent.and_then(|sent| self.split(sent.revision, profile));
         let since = parts.as_ref().map(|(_, foundation, later)| (foundation, later));
         leftover_of(&self.base, &self.changes, since, copy, state, profile)
     }
