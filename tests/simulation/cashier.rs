@@ -368,7 +368,10 @@ impl World {
             open if open <= 0 => Some(Take::Theirs),
             open if open == doubted => Some(Take::Mine),
             open => {
-                self.model.carts[cart].typed.insert(conflict.path.clone());
+                let cart = &mut self.model.carts[cart];
+                cart.typed.insert(conflict.path.clone());
+                // A quantity that others came to in another way is agreed on, and not summed.
+                cart.asked.extend(row_of(&conflict.path).map(str::to_owned));
                 Some(typed(shown + open))
             }
         }

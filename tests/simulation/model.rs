@@ -470,6 +470,9 @@ impl Model {
             };
         }
         truth.rows = rows;
+        if self.carts[cart].typed.contains("payments[Cash].amount") {
+            truth.payments.extend(held.payments.get("Cash").map(|cash| ("Cash".to_owned(), *cash)));
+        }
         assert_eq!(held.payments, truth.payments, "payments of {}", truth.key);
         if self.carts[cart].discarded.is_some() {
             // What was discarded may have been stored, and is taken out by the next note.
