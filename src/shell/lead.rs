@@ -438,8 +438,6 @@ fn is_shown(event: &Event) -> bool {
 
 /// The draft that this edits.
 fn edited(event: &Event) -> Option<DraftId> {
-    match event {
-        Event::Edit { draft, .. } => Some(*draft),
-        _ => None,
-    }
+    let Event::Edit { draft, .. } = event else { return None };
+    Some(*draft)
 }

@@ -291,7 +291,11 @@ fn what_a_page_could_not_write_is_told_again_as_doubtful() {
     wants.written(first.count, false);
     wants.keep_before(THEIRS, || before.clone());
     assert!(!wants.is_open(), "nobody waits for a disk that takes nothing");
-    assert_eq!(wants.list(), [first.clone()], "it is still to be told to the next one");
+    assert_eq!(
+        wants.list(),
+        std::slice::from_ref(&first),
+        "it is still to be told to the next one"
+    );
 
     // Saved in memory, and shown on a newer copy.
     let mut desk = desk;
