@@ -375,8 +375,13 @@ impl Draft {
     /// What was edited since a save without an answer is certainly not in the copy; of several by a
     /// page that is gone nobody knows the last.
     fn what_is_left(&self, state: State, copy: Option<&Document>, profile: &Profile) -> Ending {
-        let sent = self.sent.as_ref().filter(|_| self.doubted.is_none());
-        let parts = sent.and_then(|sent| self.split(sent.revision, profile));
+        // Then all steps are left over, also on rows that are there.
+        let inserts = |edit: &Edit| matches!(edit.op, Op::Insert { .. });
+        let parts = match (&self.doubted, &self.sent) {
+            (Some(_), _) => split_by(&self.base, &self.edits, inserts, profile),
+            (None, Some(sent)) => self.split(sent.revision, profile),
+            (None, None) => None,
+        };
         let since = parts.as_ref().map(|(_, foundation, later)| (foundation, later));
         leftover_of(&self.base, &self.changes, since, copy, state, profile)
     }
@@ -389,13 +394,22 @@ fn split(
     revision: Revision,
     profile: &Profile,
 ) -> Option<(Changes, Document, Changes)> {
+    split_by(base, edits, |edit| edit.revision <= revision, profile)
+}
+
+fn split_by(
+    base: &Document,
+    edits: &[Edit],
+    is_before: impl Fn(&Edit) -> bool,
+    profile: &Profile,
+) -> Option<(Changes, Document, Changes)> {
     let (mut before, mut later) = (Changes::none(profile), Changes::none(profile));
-    for edit in edits.iter().filter(|edit| edit.revision <= revision) {
+    for edit in edits.iter().filter(|edit| is_before(edit)) {
         let _ = before.apply(&edit.op, base, profile);
     }
     let text = render(base, &before, profile, Audience::Page);
     let foundation = Document::parse(text, profile).ok()?;
-    for edit in edits.iter().filter(|edit| edit.revision > revision) {
+    for edit in edits.iter().filter(|edit| !is_before(edit)) {
         let _ = later.apply(&edit.op, &foundation, profile);
     }
     Some((before, foundation, later))
