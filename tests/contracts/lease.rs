@@ -7,7 +7,7 @@ use restamp::core::contention_rates::Strategy;
 use restamp::core::event::{Effect, Event, Outcome};
 use restamp::core::policy::{Choice, Offers, Policy, Sharing, Thresholds};
 use restamp::core::stamp::Stamp;
-use restamp::core::time::Millis;
+use restamp::core::time::{Millis, WAIT_MS_MAX};
 
 use crate::desk::{policy, qty, raise, Desk, D, KEY};
 
@@ -488,4 +488,18 @@ fn word_of_another_s_change_does_not_repeat_a_save_that_the_server_merges() {
     );
     assert!(matches!(desk.outcome_of(saved), Some(Outcome::Committed { attempts: 1, .. })));
     assert_eq!((qty(&desk.doc(), "r1"), desk.status()), ("2".into(), "clean"));
+}
+
+/// However far off the server says that our turn is: no timer of a browser waits longer.
+#[test]
+fn no_turn_that_is_told_is_waited_for_longer_than_any_wait() {
+    let mut desk = Desk::open();
+    desk.scan("r1");
+    desk.save();
+    desk.other_till(|doc| raise(doc, "r2", 1));
+    let retry_after = Some(Millis(u64::MAX));
+    desk.answer(SaveOutcome::Stale { current: None, document: None, fence: None, retry_after });
+    desk.deliver();
+    let until = desk.till.next_wake().expect("it waits");
+    assert_eq!(until, Millis(desk.now + WAIT_MS_MAX));
 }

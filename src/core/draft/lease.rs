@@ -9,6 +9,7 @@
 use super::*;
 use crate::core::call::{Call, Grant, LeaseCall, LeaseOutcome, ReleaseCall};
 use crate::core::policy::{Choice, LEASE_SHORT, LEASE_WAIT_MIN};
+use crate::core::time::WAIT_MS_MAX;
 
 /// A lease that this draft has.
 #[derive(Debug, Clone)]
@@ -119,7 +120,7 @@ impl Draft {
     fn wait_for_lease(&mut self, retry_after: Option<Millis>, turn: &mut Turn<'_>) {
         self.turns += 1;
         let wait = retry_after.unwrap_or(LEASE_WAIT_MIN).max(LEASE_WAIT_MIN);
-        let until = turn.now.plus(wait);
+        let until = turn.now.plus(wait.min(Millis(WAIT_MS_MAX)));
         self.wait(until, Queued::Busy, turn);
         if self.turns >= ROUNDS_WAITED_MAX {
             self.settle_queued(Queued::Busy, Some(until), turn);
@@ -144,7 +145,7 @@ impl Draft {
     /// then another try would only take a place from those whose turn is sooner.
     pub(super) fn told_turn(&mut self, retry_after: Option<Millis>, now: Millis) {
         let told = retry_after.filter(|_| self.lease.is_none());
-        self.turn_at = told.map(|wait| now.plus(wait));
+        self.turn_at = told.map(|wait| now.plus(wait.min(Millis(WAIT_MS_MAX))));
     }
 
     /// Waits for the place that the server told of, if it did. Whoever waits for long is told.
