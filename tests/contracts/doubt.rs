@@ -161,7 +161,7 @@ fn a_step_on_a_document_that_is_made_again_is_not_counted_twice() {
     desk.scan("r1");
     desk.handle(Event::Doubt { draft: D });
     desk.save();
-    answer_as_made(&mut desk);
+    answer_as_made(&mut desk, false);
     desk.settle();
     assert_eq!(desk.conflicts(), [("items[r1].qty".to_owned(), "answer-lost")]);
 }
@@ -170,29 +170,31 @@ fn a_step_on_a_document_that_is_made_again_is_not_counted_twice() {
 /// that unseen.
 #[test]
 fn what_a_document_was_made_with_by_a_page_that_is_gone_is_not_overwritten() {
-    let policy = Policy { token: TokenSupport::Native, ..policy() };
-    let mut desk = Desk::new(policy);
-    desk.create(json!({"customer": "Walk-in", "items": []}));
-    let kept = desk.journal.len();
-    desk.set("customer", json!("Somchai"));
-    desk.save();
-    desk.lose_answer_silently();
-    restart_torn(&mut desk, kept);
-    desk.set("customer", json!("Anna"));
-    desk.save();
-    answer_as_made(&mut desk);
-    desk.settle();
-    assert_eq!(desk.conflicts(), [("customer".to_owned(), "both-changed")]);
+    for shows in [true, false] {
+        let mut desk = Desk::new(Policy { token: TokenSupport::Native, ..policy() });
+        desk.create(json!({"customer": "Walk-in", "items": []}));
+        let kept = desk.journal.len();
+        desk.set("customer", json!("Somchai"));
+        desk.save();
+        desk.lose_answer_silently();
+        restart_torn(&mut desk, kept);
+        desk.set("customer", json!("Anna"));
+        desk.save();
+        answer_as_made(&mut desk, shows);
+        desk.settle();
+        assert_eq!(desk.conflicts(), [("customer".to_owned(), "both-changed")]);
+    }
 }
 
-/// The create is answered with the document that is there already.
-fn answer_as_made(desk: &mut Desk) {
+/// The create is answered with the document that is there already, shown or not.
+fn answer_as_made(desk: &mut Desk, shows: bool) {
     assert!(matches!(desk.call(), Call::Create(_)));
     let key = desk.server.keys().into_iter().find(|key| *key != KEY).expect("it was made");
     let key = key.to_owned();
-    let stamp = desk.server.doc(&key).expect("a document")["modified"].as_str().map(str::to_owned);
-    let (key, stamp) = (Some(key), stamp.map(Stamp));
-    desk.answer(SaveOutcome::Saved { key, stamp, document: None });
+    let document = desk.server.doc(&key).expect("a document");
+    let stamp = document["modified"].as_str().map(|stamp| Stamp(stamp.to_owned()));
+    let document = shows.then(|| document.to_string().into_bytes());
+    desk.answer(SaveOutcome::Saved { key: Some(key), stamp, document });
 }
 
 /// The page that is gone had saved, and another save of it for that newer copy is on its way: it is

@@ -28,8 +28,7 @@ impl Draft {
                     return self.retry_later(None, Queued::Busy, turn);
                 }
                 Fate::Stored(stored) => {
-                    let others = stored.as_ref() != Some(&stamp)
-                        || self.holds_more(sent, &copy, &turn.policy.profile);
+                    let others = stored.as_ref() != Some(&stamp);
                     return self.acknowledge(copy, stamp, others, turn);
                 }
                 Fate::InDoubt | Fate::InFlight => {
@@ -191,6 +190,7 @@ impl Draft {
         turn: &mut Turn<'_>,
     ) {
         let Some(sent) = self.sent.take() else { return };
+        let others = others || self.holds_more(&sent, &copy, &turn.policy.profile);
         // No other save is on its way for a copy that this one has replaced.
         self.doubted.take_if(|_| !sent.doubted);
         if self.lease.is_none() {
