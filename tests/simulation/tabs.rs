@@ -252,8 +252,9 @@ impl World {
 
     fn refuse_unseen(&mut self, page: usize, by: Option<(usize, u32)>) {
         self.tell(|| format!("page{page} refuses {by:?}: changed meanwhile"));
-        if !self.is_fenced(page) {
-            self.model.refuse(by);
+        match self.is_fenced(page) {
+            false => self.model.refuse(by),
+            true => self.model.refuse_unsure(by),
         }
     }
 
