@@ -154,7 +154,7 @@ async fn a_closed_till_lets_go_of_the_database() {
         "(async () => { const found = await indexedDB.databases(); return found.find(({ name }) => name === 'restamp'); })()",
     )
     .await;
-    assert_eq!(get(&version, "version").as_f64(), Some(2.0));
+    assert_eq!(get(&version, "version").as_f64(), Some(3.0));
 }
 
 /// Two tills of one user, as two pages have them, are one till.
