@@ -236,12 +236,14 @@ function upgrade(database, transaction, from) {
   if (from < 1) database.createObjectStore("entries", { autoIncrement: true }).createIndex("user", "user");
   if (from < 2) database.createObjectStore("leases");
   if (from === 0) return;
+  const marked = new Set();
   transaction.objectStore("entries").openCursor().onsuccess = ({ target: { result: cursor } }) => {
     if (!cursor) return;
     const { user: known, bytes } = cursor.value;
     const user = known.split("\0", 1)[0];
     if (user !== known) cursor.update({ user, bytes });
-    transaction.objectStore("leases").put(true, whole(user));
+    if (!marked.has(user)) transaction.objectStore("leases").put(true, whole(user));
+    marked.add(user);
     cursor.continue();
   };
 }

@@ -1,7 +1,8 @@
-// The files of opfs.js. Folder `restamp`, and in it for each user: `NAME.term`, eight bytes: the first is 1 while the journal
-// lacks something that the page sent, the last four say whose turn it is to write; and journals `NAME.TERM.NUMBER`, of which the last whole one counts. A journal is a header (8 bytes: "rstmp", the
-// format, whether it is whole, 0) and batches: length and CRC-32 of what follows, then each entry with its length. A batch
-// that was cut off by a crash was never said to be kept, and ends the file.
+// The files of opfs.js. Folder `restamp`, and in it for each user: `NAME.term`, eight bytes, of which the first is 1 while the
+// journal lacks something that the page sent, and the last four say whose turn it is to write; and journals
+// `NAME.TERM.NUMBER`, of which the last whole one counts. A journal is a header (8 bytes: "rstmp", the format, whether it is
+// whole, 0) and batches: length and CRC-32 of what follows, then each entry with its length. A batch that was cut off by a
+// crash was never said to be kept, and ends the file.
 //
 // A page that lost its turn may still write to its own file. After each write it looks at the term: if that is its own
 // still, then the next page, which first writes the term and then reads, has read what was written.

@@ -81,8 +81,7 @@ impl Journal {
         }
         match self.store.load(&self.user).await? {
             Some(entries) => {
-                let is_torn = !entries.is_empty() && !self.store.is_whole(&self.user).await;
-                self.torn.set(is_torn);
+                self.torn.set(!self.store.is_whole(&self.user).await);
                 Ok(entries)
             }
             None => {

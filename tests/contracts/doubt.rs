@@ -35,6 +35,20 @@ fn torn(is_stored: bool) -> Desk {
     desk
 }
 
+/// On disk a new row and a step on it, of which the row alone is stored.
+fn row_stored_and_step_not() -> Desk {
+    let mut desk = Desk::open();
+    desk.add("m1", "CAKE");
+    let row = desk.journal.len();
+    desk.save();
+    desk.settle();
+    desk.scan("m1");
+    let step = desk.journal.pop().expect("an entry");
+    desk.journal.truncate(row);
+    desk.journal.push(step);
+    desk
+}
+
 #[test]
 fn a_step_that_may_be_stored_is_asked_about_and_never_counted_twice() {
     for (take, total) in [(Take::Theirs, "2"), (Take::Mine, "3")] {
@@ -83,15 +97,7 @@ fn the_doubt_outlives_another_restart_and_ends_with_the_newest_copy() {
 /// The row was stored by the first of two saves, and what was added to it since by none.
 #[test]
 fn of_several_saves_the_first_may_be_stored_alone() {
-    let mut desk = Desk::open();
-    desk.add("m1", "CAKE");
-    let row = desk.journal.len();
-    desk.save();
-    desk.settle();
-    desk.scan("m1");
-    let step = desk.journal.pop().expect("an entry");
-    desk.journal.truncate(row);
-    desk.journal.push(step);
+    let mut desk = row_stored_and_step_not();
     let kept = desk.journal.len();
     restart_torn(&mut desk, kept);
     assert_eq!(qty(&desk.doc(), "m1"), "2");
@@ -223,15 +229,7 @@ fn a_request_that_is_on_its_way_still_is_not_counted_twice() {
 /// Submitted when the row was stored and the step on it was not: the step is left over.
 #[test]
 fn of_a_row_that_is_stored_what_may_not_be_is_left_over() {
-    let mut desk = Desk::open();
-    desk.add("m1", "CAKE");
-    let row = desk.journal.len();
-    desk.save();
-    desk.settle();
-    desk.scan("m1");
-    let step = desk.journal.pop().expect("an entry");
-    desk.journal.truncate(row);
-    desk.journal.push(step);
+    let mut desk = row_stored_and_step_not();
     desk.other_till(|doc| doc["docstatus"] = json!(1));
     let kept = desk.journal.len();
     restart_torn(&mut desk, kept);

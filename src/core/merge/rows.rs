@@ -244,7 +244,7 @@ impl<'a> Walk<'a> {
                 self.ask_about_nameless(rules, identity, new);
             } else if self.several {
                 // It is there; what I did to it since may not be.
-                self.ask_about_difference(number, rules, identity, new);
+                self.ask_about_difference(number, rules, identity, new, |_| false);
             }
             return;
         }
@@ -317,21 +317,11 @@ impl<'a> Walk<'a> {
                 self.merge.pending.tables[number].edit(identity, &name, step);
             }
         });
-        self.ask_about_difference_but(number, rules, identity, new, is_money);
+        self.ask_about_difference(number, rules, identity, new, is_money);
     }
 
+    /// Asks which of two rows of one identity stands, if they differ in a field that is not settled.
     fn ask_about_difference(
-        &mut self,
-        number: usize,
-        rules: &'a TableRules,
-        identity: &str,
-        new: &'a InsertedRow,
-    ) {
-        self.ask_about_difference_but(number, rules, identity, new, |_| false);
-    }
-
-    /// Asks which of two rows of one identity stands, if they differ in other fields than those.
-    fn ask_about_difference_but(
         &mut self,
         number: usize,
         rules: &'a TableRules,

@@ -96,10 +96,9 @@ impl Till {
         self.drafts.iter_mut().for_each(Draft::follow);
     }
 
-    /// The page that sent is gone: its journal becomes this till; `is_torn` if it may have ended before
-    /// that page did. Drafts that are here keep their
-    /// numbers, others are numbered from `first`. Call [`Till::handle`] with [`Event::Online`] to
-    /// let what was under way go on.
+    /// The page that sent is gone: its journal becomes this till; `is_torn` if it may have ended
+    /// before that page did. Drafts that are here keep their numbers, others are numbered from
+    /// `first`. Call [`Till::handle`] with [`Event::Online`] to let what was under way go on.
     ///
     /// # Errors
     /// [`RestoreError`] if the journal is not of this format; then nothing has changed.
